@@ -170,7 +170,7 @@ def in_one_frame(source: DataSource, progress: Progress = silent) -> pd.DataFram
 def in_free_memory(
     source: DataSource, n_bytes: int, where: str, fix: str, progress: Progress = silent
 ) -> pd.DataFrame:
-    """Return all parts of a source as one table, if the memory that is free has room for it and copies of it.
+    """Return all parts of a source as one table, if free memory has room for the table and its copies.
 
     Args:
         source: The source.

@@ -261,7 +261,7 @@ def _reading(engine: Any) -> Iterator[Any]:
 
 
 def _plain_query(query: str) -> str:
-    """Return a query without what ends it.
+    """Return a query without the semicolon at its end.
 
     Raises:
         ConfigError: the query is empty.
@@ -282,7 +282,7 @@ def _quoted(name: str) -> str:
 
 
 def _types_of_query(connection: Any, query: str) -> _Types:
-    """Return the columns of a query, before it is run, with their types as far as the database tells them."""
+    """Return the columns of a query, before it is run, with their types if the database states them."""
     result = connection.exec_driver_sql(_without_rows(query))
     described = [(str(each[0]), each[1]) for each in result.cursor.description]
     result.close()

@@ -71,7 +71,7 @@ def _of_listed(
 
 
 def _stamp(file: AnyPath) -> tuple[int, int] | None:
-    """Return the size and the time of a file of this machine, ``None`` if it is gone, or lies elsewhere."""
+    """Return the size and the time of a file of this machine, ``None`` if it is gone, or on another machine."""
     try:
         found = file.stat() if isinstance(file, Path) else None
     except OSError:

@@ -169,7 +169,7 @@ def as_frame(
 
 @contextmanager
 def unspent() -> Iterator[None]:
-    """Add to an error about a source that nothing was spent, which is so before a fit has read all of it."""
+    """Add to an error about a source that nothing was spent: a fit charges nothing before it has read all of it."""
     try:
         yield
     except (SourceError, DataError, SchemaError, OutOfMemoryError) as error:

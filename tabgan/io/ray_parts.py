@@ -85,7 +85,7 @@ class BlockHolder:
         work: Callable[..., object],
         *arguments: object,
     ) -> object:
-        """Return what ``work`` makes of the part, or a failure.
+        """Return the result of ``work`` on the part, or a failure.
 
         Args:
             asked: The driver's versions.
@@ -144,7 +144,7 @@ class BlockHolder:
 
 
 def _digest_of() -> None:
-    """Return nothing: the function is never called, and only stands for a question."""
+    """Return nothing: the function only names a question and is never called."""
 
 
 def _digest(table: SpooledTable, key: bytes) -> str:

@@ -39,7 +39,7 @@ def told_errors(name: str, failure: str) -> Iterator[None]:
 
 
 class FileSystem(Protocol):
-    """As much of a file system of fsspec as is used here, or by pyarrow's reader of it."""
+    """The methods of a file system of fsspec that are used here, or by pyarrow."""
 
     def open(self, path: str, mode: str, *, compression: str | None) -> IO[bytes]: ...
     def exists(self, path: str) -> bool: ...
@@ -111,7 +111,7 @@ AnyPath: TypeAlias = Path | RemotePath
 
 
 def is_url(text: object) -> bool:
-    """Return true for the address of something that is not a path on this machine."""
+    """Return true for an address, as opposed to a path on this machine."""
     return isinstance(text, str) and "://" in text and urlsplit(text).scheme.isascii()
 
 
