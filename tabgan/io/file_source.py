@@ -22,7 +22,7 @@ from tabgan.io.cells import cells_in_parts
 from tabgan.io.data_source import PART_ROWS, DataSource, Reading
 from tabgan.io.dialect import Dialect, Header, form_in_full, open_text, read_header
 from tabgan.io.first_line import check_headings
-from tabgan.io.remote import AnyPath, RemotePath, told_errors
+from tabgan.io.remote import AnyPath, RemotePath, Stamp, told_errors
 from tabgan.io.sources import check_readable, format_by_suffix, readable, unknown_suffix
 from tabgan.io.spreadsheets import cells_of_sheet
 from tabgan.table.labels import labelled, of_side_file
@@ -45,9 +45,9 @@ def of_files(
         DataError: a file cannot be read, or two differ in their columns; no row has been read.
     """
     base, files = _listed(path)
-    stamps = {file: _stamp(file) for file in files}
+    stamps = _stamps(files, base)
     source = _of_listed(base, files, path, reading, format, sheet)
-    return replace(source, parts=lambda: _unchanged(source.parts, stamps))
+    return replace(source, parts=lambda: _unchanged(source.parts, stamps, base))
 
 
 def _of_listed(
@@ -70,17 +70,24 @@ def _of_listed(
         return reading.typed(_of_dataset(files, base, str(path), format))
 
 
-def _stamp(file: AnyPath) -> tuple[int, int] | None:
-    """Return the size and the time of a file of this machine, ``None`` if it is gone, or on another machine."""
+def _stamps(files: Sequence[AnyPath], base: AnyPath) -> dict[AnyPath, Stamp]:
+    """Return the state of each file: size and time here, elsewhere all that tells its versions apart."""
+    if isinstance(base, RemotePath):
+        with told_errors(str(base), "it cannot be reached"):
+            return dict(zip(files, base.stamps([_path_of(file) for file in files]), strict=True))
+    return {file: _stamp(Path(str(file))) for file in files}
+
+
+def _stamp(file: Path) -> Stamp:
     try:
-        found = file.stat() if isinstance(file, Path) else None
+        found = file.stat()
     except OSError:
         return None
-    return None if found is None else (found.st_size, found.st_mtime_ns)
+    return found.st_size, found.st_mtime_ns
 
 
 def _unchanged(
-    parts: Callable[[], Iterable[pd.DataFrame]], stamps: Mapping[AnyPath, tuple[int, int] | None]
+    parts: Callable[[], Iterable[pd.DataFrame]], stamps: Mapping[AnyPath, Stamp], base: AnyPath
 ) -> Iterator[pd.DataFrame]:
     """Yield the parts of files that stay as they were when they were opened.
 
@@ -89,18 +96,18 @@ def _unchanged(
     Raises:
         SourceError: a file has changed, or is gone.
     """
-    _check_stamps(stamps)
+    _check_stamps(stamps, base)
     try:
         yield from parts()
     except Exception:
-        _check_stamps(stamps)  # the reason of a parser's error
+        _check_stamps(stamps, base)  # the reason of a parser's error
         raise
-    _check_stamps(stamps)
+    _check_stamps(stamps, base)
 
 
-def _check_stamps(stamps: Mapping[AnyPath, tuple[int, int] | None]) -> None:
-    for file, before in stamps.items():
-        if (now := _stamp(file)) != before:
+def _check_stamps(stamps: Mapping[AnyPath, Stamp], base: AnyPath) -> None:
+    for file, now in _stamps(list(stamps), base).items():
+        if now != stamps[file]:
             what = "has gone" if now is None else "has changed"
             raise SourceError(f"source: {str(file)!r} {what} since it was opened. Open it again.")
 

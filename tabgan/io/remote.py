@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import glob
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
-from typing import IO, Protocol, TypeAlias
+from typing import IO, Literal, Protocol, TypeAlias, overload
 from urllib.parse import unquote, urlsplit
 
 from tabgan.errors import ConfigError, OutOfMemoryError, SourceError, TabGANError, lacks_memory
@@ -38,6 +38,27 @@ def told_errors(name: str, failure: str) -> Iterator[None]:
         ) from None
 
 
+#: A file's state: another one is that of another version; ``None`` where there is no file.
+Stamp: TypeAlias = tuple[object, ...] | None
+
+#: Names by which file systems tell of a file's size, version and times of change, in lower case without other signs.
+_VERSIONED = (
+    *(
+        "size",
+        "etag",
+        "versionid",
+        "generation",
+        "sha",
+        "checksum",
+        "digest",
+        "contentmd5",
+        "md5hash",
+        "crc32c",
+    ),
+    *("mtime", "lastmodified", "modified", "modificationtime", "lastcommit", "updated", "created"),
+)
+
+
 class FileSystem(Protocol):
     """The methods of a file system of fsspec that are used here, or by pyarrow."""
 
@@ -45,7 +66,12 @@ class FileSystem(Protocol):
     def exists(self, path: str) -> bool: ...
     def isdir(self, path: str) -> bool: ...
     def glob(self, path: str) -> list[str]: ...
+    @overload
     def find(self, path: str) -> list[str]: ...
+    @overload
+    def find(self, path: str, *, detail: Literal[True]) -> dict[str, dict[str, object]]: ...
+    def info(self, path: str) -> dict[str, object]: ...
+    def invalidate_cache(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -101,9 +127,28 @@ class RemotePath:
             return [RemotePath(path, self.protocol, self.fs) for path in sorted(self.fs.glob(self.path))]
         return [self] if self.exists() else []
 
+    def stamps(self, paths: Sequence[str]) -> list[Stamp]:
+        """Return the state of files in this folder, several of them by one listing of it."""
+        self.fs.invalidate_cache()
+        if len(paths) > 1:
+            found = self.fs.find(self.path, detail=True)
+            return [_stamp_of(found.get(path)) for path in paths]
+        try:
+            return [_stamp_of(self.fs.info(path)) for path in paths]
+        except FileNotFoundError:
+            return [None]
+
     def files(self) -> list[RemotePath]:
         """Return all files of a folder and the folders in it, in the order of their names."""
         return [RemotePath(path, self.protocol, self.fs) for path in sorted(self.fs.find(self.path))]
+
+
+def _stamp_of(info: Mapping[str, object] | None) -> Stamp:
+    """Return what a file system tells of a file's version; times of reading, which some tell, are left out."""
+    if info is None or info.get("type") == "directory":
+        return None
+    plain = {"".join(filter(str.isalnum, key.lower())): value for key, value in info.items()}
+    return tuple((key, str(plain[key])) for key in _VERSIONED if plain.get(key) is not None)
 
 
 #: A file on this machine or another.

@@ -15,7 +15,7 @@ import pytest
 
 from tabgan import Categorical, Numeric, Schema, TabGAN
 from tabgan.errors import ConfigError, DataError, SourceError
-from tabgan.io import arrow_source, file_source
+from tabgan.io import arrow_source, file_source, remote
 from tabgan.io.data_source import in_one_frame
 from tabgan.io.opening import open_table
 from tabgan.io.remote import told_url
@@ -202,7 +202,7 @@ class TestAddresses:
             file.write(b"a\n1\n")
         source = open_table("memory://t.csv")
         memory.rm("/t.csv")
-        with pytest.raises(SourceError, match=r"memory://t\.csv' stopped: FileNotFoundError"):
+        with pytest.raises(SourceError, match=r"memory://t\.csv' has gone since it was opened"):
             list(source)
 
     def test_a_protocol_without_its_package(self):
@@ -338,6 +338,52 @@ class TestFilesThatChange:
         _rewritten(tmp_path / f"2.{suffix}")
         with pytest.raises(SourceError, match="has changed since it was opened"):
             list(parts)
+
+    @pytest.mark.parametrize("n_files", [1, 3])
+    @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+    @pytest.mark.parametrize("change", ["has gone", "has changed"])
+    def test_at_an_address_after_it_was_opened(self, tmp_path, memory, suffix, change, n_files):
+        for path in sorted(_written(tmp_path, suffix).iterdir())[:n_files]:
+            memory.pipe(f"/people/{path.name}", path.read_bytes())
+        first = f"/people/0.{suffix}"
+        source = open_table("memory://people" if n_files > 1 else f"memory://people/0.{suffix}")
+        assert len(in_one_frame(source)) == 100 * n_files
+        if change == "has gone":
+            memory.rm(first)
+        else:
+            data = memory.cat(first)
+            memory.pipe(first, data.replace(b"x", b"y"))
+            assert memory.size(first) == len(data)
+        with pytest.raises(SourceError, match=rf"memory://people/0\.{suffix}' {change} since it was opened"):
+            list(source)
+
+    @pytest.mark.parametrize("suffix", ["csv", "parquet"])
+    def test_at_an_address_while_it_is_read(self, tmp_path, memory, suffix, monkeypatch):
+        monkeypatch.setattr(file_source, "PART_ROWS", 10)
+        monkeypatch.setattr(arrow_source, "PART_ROWS", 10)
+        for path in _written(tmp_path, suffix).iterdir():
+            memory.pipe(f"/people/{path.name}", path.read_bytes())
+        parts = iter(open_table("memory://people"))
+        next(parts)
+        memory.pipe(f"/people/2.{suffix}", memory.cat(f"/people/2.{suffix}").replace(b"x", b"y"))
+        with pytest.raises(SourceError, match="has changed since it was opened"):
+            list(parts)
+
+    def test_at_an_address_a_fit_says_that_it_spent_nothing(self, tmp_path, memory):
+        for path in _written(tmp_path, "parquet").iterdir():
+            memory.pipe(f"/people/{path.name}", path.read_bytes())
+        source = open_table("memory://people")
+        memory.rm("/people/1.parquet")
+        with pytest.raises(SourceError, match=r"has gone since .*Nothing was spent\."):
+            TabGAN(1.0).fit(source, ledger=tmp_path / "a.ledger")
+        assert not (tmp_path / "a.ledger").exists()
+
+    def test_a_time_of_reading_is_no_change(self):
+        """As SFTP tells it: reading a file changes it."""
+        info = {"size": 4, "type": "file", "mtime": 1, "ETag": '"a"', "time": 2}
+        assert remote._stamp_of(info) == remote._stamp_of(info | {"time": 3})
+        for key, other in (("size", 5), ("mtime", 2), ("ETag", '"b"')):
+            assert remote._stamp_of(info) != remote._stamp_of(info | {key: other})
 
     def test_a_fit_says_that_it_spent_nothing(self, tmp_path):
         source = open_table(_written(tmp_path, "parquet"))
