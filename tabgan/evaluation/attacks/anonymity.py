@@ -23,7 +23,7 @@ from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostin
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.attacks.copies import require_control
 from tabgan.evaluation.attacks.neighbors import nearest_rows
-from tabgan.evaluation.attacks.predicates import CellCondition, Predicate, SortedRows
+from tabgan.evaluation.attacks.predicates import CellCondition, Predicate, RowBits, SortedRows
 from tabgan.evaluation.attacks.risk import attack_figure
 from tabgan.evaluation.catalog import entries
 from tabgan.evaluation.catalog.attack_figures import TOLERANCE
@@ -170,15 +170,17 @@ class _Drafts:
 
     def that_single_out(self, most: int, rng: np.random.Generator) -> tuple[list[Predicate], list[Predicate]]:
         """Return up to ``most`` distinct predicates that fit one synthetic row each, and as many from the marginals."""
-        pilot = SortedRows(self._values[rng.permutation(len(self._values))[:_PILOT_ROWS]])
-        most_columns = min(MAX_PREDICATE_COLUMNS, len(self._columns))
+        pilot = RowBits(self._values[rng.permutation(len(self._values))[:_PILOT_ROWS]])
+        columns = self._columns.tolist()
+        most_columns = min(MAX_PREDICATE_COLUMNS, len(columns))
         seen: set[tuple[int, ...]] = set()
         kept: list[Predicate] = []
         naive: list[Predicate] = []
         for _ in range(_DRAFTS_PER_PREDICATE * most):
             row = int(rng.integers(len(self._values)))
             size = int(rng.integers(2, most_columns + 1))
-            chosen = np.sort(rng.choice(self._columns, size=size, replace=False)).tolist()
+            places = rng.choice(len(columns), size=size, replace=False).tolist()
+            chosen = sorted(columns[place] for place in places)
             key = (row, *chosen)
             predicate = self._predicate(chosen, [row] * size)
             if key in seen or pilot.count(predicate) > 1:

@@ -33,6 +33,31 @@ class CellCondition(NamedTuple):
 Predicate = tuple[CellCondition, ...]
 
 
+class RowBits:
+    """A few rows, each a bit of the numbers that say which of them meet a condition, found once for each.
+
+    Args:
+        values: ``(rows, columns)``; NaN for missing cells.
+    """
+
+    def __init__(self, values: np.ndarray) -> None:
+        self._values = np.asfortranarray(values)
+        self._bits: dict[tuple[object, ...], int] = {}
+
+    def count(self, predicate: Predicate) -> int:
+        """Return the number of rows that meet all conditions."""
+        found = -1
+        for condition in predicate:
+            # One missing cell is not equal to another.
+            key = condition if condition.cell == condition.cell else condition[:1]
+            bits = self._bits.get(key)
+            if bits is None:
+                holds = condition.holds(self._values[:, condition.column])
+                bits = self._bits[key] = int.from_bytes(np.packbits(holds).tobytes(), "big")
+            found &= bits
+        return found.bit_count()
+
+
 class SortedRows:
     """The rows of a table in the order of each of its columns, so that the rarest of some conditions finds its own.
 
