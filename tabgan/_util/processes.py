@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import multiprocessing
 import os
+import signal
 import sys
 import threading
 import time
@@ -142,6 +143,11 @@ class Worker:
         if is_raised:
             raise answer
         return answer
+
+    def interrupt(self) -> None:
+        """Interrupt the process in its work, as a person at a terminal would."""
+        with suppress(OSError):
+            os.kill(int(self._process.pid or 0), signal.SIGINT)
 
     def end(self) -> None:
         """End the process, once it has answered, or after a while."""

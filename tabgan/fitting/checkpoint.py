@@ -38,7 +38,7 @@ from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.events import is_number
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.journal import Journal
-from tabgan.privacy.ledger.records import DIGEST_VERSION, tag_version
+from tabgan.privacy.ledger.records import DIGEST_VERSION, FitRecord, tag_version
 
 FORMAT, VERSION = "tabgan-checkpoint", 1
 
@@ -382,11 +382,25 @@ def has_begun(folder: Path | None) -> bool:
     return folder is not None and (folder / _MANIFEST).exists()
 
 
+def fit_of(folder: Path, ledger: Path | None = None) -> FitRecord | None:
+    """Return the record of a checkpoint's fit, ``None`` if none was begun.
+
+    Args:
+        folder: The checkpoint.
+        ledger: The dataset's ledger; by default the checkpoint's own.
+
+    Raises:
+        LedgerError, CheckpointError: one of the two is damaged.
+    """
+    path = folder / _LEDGER if ledger is None else ledger
+    if not has_begun(folder) or not path.exists():
+        return None
+    return LedgerFile(path).fit(str(_read_manifest(folder)["fit"]))
+
+
 def discard_if_ended(folder: Path, ledger: Path) -> None:
     """Remove the checkpoint of a fit that its ledger records as failed or closed: it could not resume."""
-    if not has_begun(folder) or not ledger.exists():
-        return
-    fit = LedgerFile(ledger).fit(str(_read_manifest(folder)["fit"]))
+    fit = fit_of(folder, ledger)
     if fit is not None and fit.outcome in ("failed", "closed"):
         discard(folder)
 

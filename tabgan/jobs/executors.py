@@ -5,23 +5,21 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
-import signal
-import threading
 import traceback
 from collections.abc import Mapping, Sequence
-from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, ThreadPoolExecutor, wait
-from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from dataclasses import dataclass
 
 from tabgan._util.logs import log_to_stderr
-from tabgan._util.processes import end_with, threads_each, without_main
+from tabgan._util.printed import at_most
+from tabgan._util.processes import Worker, WorkerLostError, first_ready, threads_each
 from tabgan._util.progress import Progress
 from tabgan.errors import TabGANError, unexpected
+from tabgan.fitting.checkpoint import fit_of
 from tabgan.jobs.config import Job
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult, finished_before, run_job
-from tabgan.privacy.filter import SPENT, UNTOLD
+from tabgan.privacy.filter import SPENT, UNTOLD, spent_note
 
 
 @dataclass(frozen=True)
@@ -98,8 +96,6 @@ class ProcessExecutor:
 
     def __init__(self, workers: int, again: bool = False) -> None:
         self._workers, self._again = workers, again
-        self._own = threading.local()
-        self._pools: list[ProcessPoolExecutor] = []
 
     def run(self, jobs: Sequence[Job], watcher: Watcher | None = None) -> list[JobOutcome]:
         """Run every job, each after those that it needs, and return the outcome of each, in their order.
@@ -109,67 +105,85 @@ class ProcessExecutor:
         watcher = watcher or Watcher()
         outcomes: dict[str, JobOutcome] = {}
         waiting = list(jobs)
-        running: dict[Future[JobOutcome], Job] = {}
-        n_threads = max((os.cpu_count() or 1) // self._workers, 1)
-        try:
-            with threads_each(n_threads), without_main(), ThreadPoolExecutor(self._workers) as threads:
-                while waiting or running:
-                    ready = [job for job in waiting if set(job.needs) <= outcomes.keys()]
-                    for job in ready[: self._workers - len(running)]:
-                        waiting.remove(job)
-                        before = known(job, outcomes, self._again)
-                        if before is not None:
-                            watcher.finished(before)
-                            outcomes[job.name] = before
-                            continue
+        pool = _Pool(self._workers)
+
+        def end(job: Job, outcome: JobOutcome) -> None:
+            """Keep the outcome of a job."""
+            watcher.finished(outcome)
+            outcomes[job.name] = outcome
+
+        with threads_each(max((os.cpu_count() or 1) // self._workers, 1)), pool:
+            while waiting or pool.running:
+                ready = [job for job in waiting if set(job.needs) <= outcomes.keys()]
+                for job in ready[: self._workers - len(pool.running)]:
+                    waiting.remove(job)
+                    outcome = known(job, outcomes, self._again)
+                    if outcome is None:
                         watcher.started(job)
-                        running[threads.submit(self._in_process, job)] = job
-                    done, _ = wait(running, return_when=FIRST_COMPLETED) if running else (set(), None)
-                    for future in done:
-                        job = running.pop(future)
-                        outcomes[job.name] = future.result()
-                        watcher.finished(outcomes[job.name])
-        except BaseException:
-            self._interrupt()
-            raise
-        finally:
-            for pool in self._pools:
-                pool.shutdown(wait=False, cancel_futures=True)
+                        outcome = None if pool.begin(job) else lost(job, self._again)
+                    if outcome is not None:
+                        end(job, outcome)
+                if pool.running:
+                    job, found = pool.ended()
+                    end(job, found or lost(job, self._again))
         return [outcomes[job.name] for job in jobs]
 
-    def _in_process(self, job: Job) -> JobOutcome:
-        """Run a job in the process of this thread, which is replaced if it ends."""
-        if not hasattr(self._own, "pool"):
-            self._own.pool = ProcessPoolExecutor(
-                1,
-                multiprocessing.get_context("spawn"),
-                _begin,
-                (os.getpid(),),
-                max_tasks_per_child=JOBS_A_PROCESS,
-            )
-            self._pools.append(self._own.pool)
+
+class _Pool:
+    """Processes that run a job each, and are replaced after many. As a context, it ends them.
+
+    Args:
+        size: The most processes.
+
+    Attributes:
+        running: The jobs that run, by their processes.
+    """
+
+    def __init__(self, size: int) -> None:
+        self._size = size
+        self._idle: list[Worker] = []
+        self._n_jobs: dict[Worker, int] = {}
+        self.running: dict[Worker, Job] = {}
+
+    def __enter__(self) -> _Pool:
+        return self
+
+    def __exit__(self, type_: type[BaseException] | None, *error: object) -> None:
+        for worker in self.running if type_ is not None else ():
+            worker.interrupt()
+        for worker in [*self.running, *self._idle]:
+            worker.end()
+
+    def begin(self, job: Job) -> bool:
+        """Have a process run a job; return false if none can."""
         try:
-            outcome: JobOutcome = self._own.pool.submit(_outcome_there, job).result()
-        except BrokenProcessPool:
-            del self._own.pool
-            return JobFailure(
-                job.name,
-                "Its process ended, as one does for lack of memory. The same command runs it again, from its "
-                "checkpoint if it has one; with fewer workers each has more memory.",
-            )
-        return outcome
+            worker = self._idle.pop() if self._idle else Worker(_begin)
+        except WorkerLostError:
+            return False
+        self.running[worker] = job
+        self._n_jobs[worker] = self._n_jobs.get(worker, 0) + 1
+        with suppress(WorkerLostError):  # as its answer says then
+            worker.ask(_outcome_there, job)
+        return True
 
-    def _interrupt(self) -> None:
-        """Interrupt the jobs that run."""
-        for pool in self._pools:
-            for process in list((pool._processes or {}).values()):
-                with suppress(OSError):
-                    os.kill(int(process.pid or 0), signal.SIGINT)
+    def ended(self) -> tuple[Job, JobOutcome | None]:
+        """Return a job that has ended, once one has, and its outcome, or ``None`` if its process was lost."""
+        worker = first_ready(list(self.running))
+        try:
+            outcome: JobOutcome | None = worker.answer()
+        except WorkerLostError:
+            outcome = None
+        job = self.running.pop(worker)
+        if outcome is None or self._n_jobs[worker] >= JOBS_A_PROCESS:
+            del self._n_jobs[worker]
+            worker.end()
+        else:
+            self._idle.append(worker)
+        return job, outcome
 
 
-def _begin(parent: int) -> None:
+def _begin() -> None:
     """Prepare a process that runs jobs: its log has the form of the command line's, and names the job."""
-    end_with(parent)
     log_to_stderr("%(processName)s: ")
 
 
@@ -185,6 +199,46 @@ def known(job: Job, outcomes: Mapping[str, JobOutcome], again: bool) -> JobOutco
         if need in outcomes and exit_code([outcomes[need]]):
             return JobFailure(job.name, f"Not run: it needs the job {need!r}, which did not succeed.")
     return None if again else finished_before(job)
+
+
+def lost(job: Job, again: bool = False) -> JobOutcome:
+    """Return the outcome of a job whose process was lost, which says what its fit has spent.
+
+    Args:
+        job: The job.
+        again: True if an earlier run may have left a record of it.
+    """
+    done = None if again else finished_before(job)
+    if done is not None:  # the process was lost between its last word and the answer
+        return done
+    parts = ["Its process ended, or could not be started, as for lack of memory."]
+    if job.epsilon is not None:
+        parts.append(_spent_by_lost(job, again))
+    parts.append(
+        "The same command runs it again, from its checkpoint if it has one; with fewer workers each has more memory."
+    )
+    return JobFailure(job.name, " ".join(parts))
+
+
+def _spent_by_lost(job: Job, again: bool) -> str:
+    """Return the words on the budget that a lost job has spent, as its ledger says, or at most."""
+    whole = total = job.epsilon or 0.0
+    extra = job.private_metrics_epsilon
+    most = spent_note(f"up to {at_most(total + (extra or 0.0))}, which no ledger knows better")
+    if job.resumes_from is None:
+        return most
+    try:
+        fit = fit_of(job.resumes_from, None if job.ledger is None else job.ledger.path)
+    except (TabGANError, OSError):
+        return most
+    if fit is None:
+        return most if again else "Nothing was spent."
+    if not fit.charges:
+        return "Nothing was spent."
+    told = f"{at_most(fit.spent.epsilon(fit.delta))} of {at_most(whole)}"
+    if extra is not None and fit.outcome == "done":
+        told += f", and {at_most(extra)} if private metrics were measured already"
+    return spent_note(told)
 
 
 def outcome_of(job: Job, progress: Progress | None = None) -> JobOutcome:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import importlib
+import json
 import os
-import signal
+import re
 import subprocess
 import sys
-import threading
 import time
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +18,9 @@ import pandas as pd
 import pytest
 
 from tabgan._util.processes import end_with, threads_each, without_main
-from tabgan.jobs.executors import JobFailure, ProcessExecutor, Watcher, exit_code
+from tabgan.jobs import executors
+from tabgan.jobs.config import ReportOptions
+from tabgan.jobs.executors import JobFailure, ProcessExecutor, exit_code, lost
 from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult
@@ -60,31 +65,97 @@ def test_several_run_at_once_and_a_failure_stops_none_but_those_that_need_it(fol
     assert len(LedgerFile(Path("one.ledger")).fits) == 1
 
 
+#: A module that the processes can import: a job in one that is killed as a system without memory does it.
+KILLING = """
+import os, signal
+from tabgan.jobs.executors import outcome_of
+
+def killed_at(phase, job):
+    def progress(stage, done, total):
+        if stage == phase:
+            os.kill(os.getpid(), signal.SIGKILL)
+    return outcome_of(job, progress)
+"""
+
+
+OF_FIT = r"Already spent by this fit: epsilon 0?\.?\d+ of 1\."
+AND_METRICS = (
+    r"Already spent by this fit: epsilon 0?\.?\d+ of 1, and 0\.1 if private metrics were measured already\."
+)
+
+
 @pytest.mark.slow
-def test_a_process_that_is_killed_fails_its_job_alone_and_the_same_command_resumes_it(folder):
-    executor = ProcessExecutor(2)
+@pytest.mark.parametrize(
+    ("phase", "spent"),
+    [
+        ("read", r"Nothing was spent\."),
+        ("release", r"Nothing was spent\."),
+        ("measure", OF_FIT),
+        ("anchor", OF_FIT),
+        ("train", OF_FIT),
+        ("sample", AND_METRICS),
+        ("evaluate", AND_METRICS),
+        ("write", AND_METRICS),
+    ],
+)
+def test_a_process_that_is_killed_fails_its_job_alone_and_says_what_is_spent(
+    folder, monkeypatch, phase, spent
+):
+    job = replace(load_jobs("jobs.yaml", only="one")[0], target="town")
+    if phase in ("sample", "evaluate", "write"):
+        cap = replace(job.ledger, epsilon_cap=1.2)
+        job = replace(job, report=ReportOptions(private_metrics_epsilon=0.1), ledger=cap)
+        job = replace(job, source=replace(job.source, holdout=0.3))
+    (folder / "killing.py").write_text(KILLING)
+    monkeypatch.syspath_prepend(folder)
+    sys.modules.pop("killing", None)  # of another folder
+    killed_at = importlib.import_module("killing").killed_at
+    with monkeypatch.context() as patch:
+        patch.setattr(executors, "_outcome_there", partial(killed_at, phase))
+        (first,) = ProcessExecutor(2).run([job])
+    assert isinstance(first, JobFailure)
+    assert "Its process ended" in first.message
+    assert re.search(spent, first.message), first.message
+    assert not [path for path in folder.rglob("synthetic*") if ".tmp" not in str(path)]
+    if phase == "measure":
+        (second,) = ProcessExecutor(2).run([job])
+        assert isinstance(second, JobResult)
+        (fit,) = LedgerFile(Path("one.ledger")).fits
+        assert fit.outcome == "done"
+        assert not [path for path in folder.iterdir() if path.name.endswith(".checkpoint")]
 
-    class Killer(Watcher):
-        def started(self, job):
-            if job.name == "one":
-                threading.Thread(target=self.kill, daemon=True).start()
 
-        def kill(self):
-            while not Path("one.ledger").exists():
-                time.sleep(0.005)
-            for pool in executor._pools:
-                for process in (pool._processes or {}).values():
-                    os.kill(process.pid, signal.SIGKILL)
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ({}, "epsilon up to 1, which no ledger knows better"),
+        ({"model": {"epsilon": None}}, None),
+        ({"report": {"private_metrics_epsilon": 0.5}}, "epsilon up to 1.5, which no ledger knows better"),
+        ({"checkpoint": "kept"}, "Nothing was spent."),
+        ({"ledger": "no.ledger"}, "Nothing was spent."),
+    ],
+)
+def test_a_lost_job_without_a_record_says_the_most_that_it_can_have_spent(folder, given, told):
+    base = {"source": {"path": "people.csv"}, "report": None}
+    Path("one.yaml").write_text(json.dumps({"jobs": [{"name": "one"} | base | given]}))
+    (job,) = load_jobs("one.yaml")
+    outcome = lost(job)
+    assert isinstance(outcome, JobFailure)
+    assert ("spent" in outcome.message.lower()) == (told is not None)
+    assert told is None or told in outcome.message
 
-    jobs = [job for job in load_jobs("jobs.yaml") if job.name in ("one", "two")]
-    first = executor.run(jobs, Killer())
-    assert isinstance(first[0], JobFailure)
-    assert "Its process ended" in first[0].message
-    second = ProcessExecutor(2).run(jobs)
-    assert [type(outcome) for outcome in second] == [JobResult, JobResult]
-    (fit,) = LedgerFile(Path("one.ledger")).fits
-    assert fit.outcome == "done"
-    assert not [path for path in folder.iterdir() if path.name.endswith(".checkpoint")]
+
+def test_processes_that_cannot_start_fail_their_jobs(folder, monkeypatch):
+    def start(self):
+        raise OSError(12, "Cannot allocate memory")
+
+    monkeypatch.setattr("multiprocessing.context.SpawnProcess.start", start)
+    jobs = load_jobs("jobs.yaml")
+    outcomes = ProcessExecutor(2).run(jobs)
+    assert [type(outcome) for outcome in outcomes] == [JobFailure] * 4
+    assert "could not be started" in outcomes[0].message
+    assert "Nothing was spent." in outcomes[0].message
+    assert "Not run: it needs the job 'one'" in outcomes[2].message
 
 
 @pytest.mark.family
