@@ -61,6 +61,7 @@ WORDS = tuple(sorted(set().union(*FAMILIES)))
 _PLACES = {word: place for place, word in enumerate(WORDS)}
 _MEMBERS = [np.array([_PLACES[word] for word in family]) for family in FAMILIES]
 _NEEDED = [_needed(family) for family in FAMILIES]
+_WHOLE = frozenset(map(frozenset, FAMILIES))
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,11 @@ class _Seen:
 def is_word(value: object) -> bool:
     """Return true for a public word."""
     return isinstance(value, str) and value in _PLACES
+
+
+def is_whole_set(values: Sequence[object]) -> bool:
+    """Return true if values are the words of one of the sets, all of them and no others."""
+    return frozenset(values) in _WHOLE
 
 
 def are_found(counts: np.ndarray, noise_stddev: float) -> np.ndarray:

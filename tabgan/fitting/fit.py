@@ -79,7 +79,7 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     by_code = [pair for pair in measured.pairs if pair.groups is None]
     marginals = (*measured.histograms, *by_code) if plan.is_private else ()
     statement = replace(session.privacy_filter.statement(), critics=critics)
-    told = losses_of_release(encoder, n_rows, measured.released.verdicts, measured.released.hidden)
+    told = losses_of_release(encoder, n_rows, measured.released.verdicts, measured.released.hidden_rows)
     return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals, told=told)
 
 

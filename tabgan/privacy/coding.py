@@ -44,7 +44,9 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float, merged: Sequence[
     coarse = coarse_of(merged, [c.encoder.column for c in released.columns])
     rest = (released.n_rows, n_bins, n_categories, 2 * noise)
     columns = [
-        code_column(c.encoder, c.counts, c.noise_stddev, *rest, coarse.get(c.encoder.name))
+        code_column(
+            c.encoder, c.counts, c.noise_stddev, *rest, coarse.get(c.encoder.name), released.rows_noise
+        )
         for c in released.columns
     ]
     coded = list(map(_emphasised, columns, released.columns))

@@ -22,10 +22,11 @@ from tabgan.columns.lattice import LatticeColumn
 from tabgan.columns.occupied import LIKELY
 from tabgan.columns.spans import IN_DOUBT, Repeated
 from tabgan.columns.vote import Verdict
-from tabgan.columns.words import are_found, is_word, stand_out
+from tabgan.columns.words import are_found, is_whole_set, is_word, stand_out
 from tabgan.errors import ConfigError
 from tabgan.privacy.plan import Plan, look_together, parts_of_looks, with_coarser
 from tabgan.schema import Schema
+from tabgan.table.coded import POOL_SIGNAL, pool_noise
 from tabgan.table.summed import TOTAL
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
@@ -159,6 +160,7 @@ class ReleasedTable:
         schema: The completed schema, in the table's order.
         columns: One per modelled column: all except those that are generated.
         n_rows: Noisy number of rows.
+        rows_noise: Standard deviation of its noise.
         verdicts: Results of the votes on kinds.
         unsure: Columns in which no count of decimals or resolutions rises above the noise.
         distinct: Noisy numbers of categories, of columns that lost many rows.
@@ -168,10 +170,29 @@ class ReleasedTable:
     schema: Schema
     columns: tuple[ReleasedColumn, ...]
     n_rows: float
+    rows_noise: float = 0.0
     verdicts: Mapping[str, Verdict] = field(default_factory=dict)
     unsure: frozenset[str] = frozenset()
     distinct: Mapping[str, float] = field(default_factory=dict)
     hidden: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def hidden_rows(self) -> dict[str, float]:
+        """Rows that noise may hide: beyond either end of a range, or in categories that were not released, by column.
+
+        The latter are those that have none of the released ones, where noise alone may explain their number, and two
+        standard deviations. Of sets of public words that are whole, such as yes and no, none is missed.
+        """
+        hidden = dict(self.hidden)
+        for column in self.columns:
+            listed = column.encoder.column.listed if column.encoder.has_other else ()
+            if not len(listed) or is_whole_set(listed):
+                continue
+            noise = pool_noise(column.counts, column.noise_stddev, self.rows_noise)
+            pool = self.n_rows - float(np.nansum(column.counts))
+            if pool <= POOL_SIGNAL * noise:
+                hidden[column.encoder.name] = max(pool + IN_DOUBT * noise, 0.0)
+        return hidden
 
     @property
     def unclear(self) -> dict[str, Verdict]:
@@ -412,13 +433,16 @@ def lost_rows(found: ReleasedColumn | Repeated, n_rows: float, plan: Plan) -> fl
     return rows if rows > max(LOST_SHARE * n_rows, LOST_SIGNAL * noise) else 0.0
 
 
-def pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> float:
+def pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> tuple[float, float]:
     """Return the number of rows, averaged by inverse variance over its own count and all complete 1-way totals.
 
     Cells that were left out as noise count in a total: those of a thin tail hold rows all the same.
+
+    Returns:
+        The number, and the standard deviation of its noise.
     """
     if not plan.is_private:
-        return n_rows
+        return n_rows, 0.0
     estimates = [n_rows]
     variances = [plan.noise_stddev("rows", 1) ** 2]
     for column in released:
@@ -427,4 +451,4 @@ def pool_rows(n_rows: float, released: Sequence[ReleasedColumn], plan: Plan) -> 
             estimates.append(float(measured.sum()))
             variances.append(len(measured) * column.noise_stddev**2)
     weights = 1.0 / np.asarray(variances)
-    return max(float(np.average(estimates, weights=weights)), 1.0)
+    return max(float(np.average(estimates, weights=weights)), 1.0), float(weights.sum() ** -0.5)

@@ -314,7 +314,7 @@ def _told(who: WhoIsMissing, is_internal: bool) -> list[str]:
         )
     if who.ends:
         parts.append(
-            f"The ranges of {counted(len(who.ends), 'column')} may go on beyond what the noise shows."
+            f"Ranges or categories of {counted(len(who.ends), 'column')} may go on beyond what the noise shows."
         )
     if who.empty:
         parts.append(f"{counted(len(who.empty), 'column')} without a value in any synthetic row.")

@@ -44,7 +44,7 @@ class WhoIsMissing:
         groups: Groups that lose more utility than all rows do: even the low end of the interval is above.
         n_groups: Number of groups with a figure.
         loss_of_all: Loss of a model's score over all rows.
-        ends: Losses of columns whose range may go on beyond what the noise shows.
+        ends: Losses of columns whose range, or categories, may go on beyond what the noise shows.
     """
 
     rows: Metric | None

@@ -194,6 +194,7 @@ def code_column(
     n_categories: int,
     min_rows: float,
     coarse: np.ndarray | None = None,
+    rows_noise: float = 0.0,
 ) -> CodedColumn:
     """Merge a column's cells into codes by their released counts.
 
@@ -207,6 +208,7 @@ def code_column(
         min_rows: Released count below which a category is merged with the other rare ones.
         coarse: ``(values,)`` groups of categories: rare ones are merged within theirs, if it has that many rows. By
             default they are one group.
+        rows_noise: Standard deviation of the noise of ``n_rows``.
     """
     is_unseen = is_on_lattice(encoder) and encoder.is_unseen
     has_missing = encoder.is_nullable and counts[MISSING] > MISSING_SIGNAL * noise_stddev
@@ -215,7 +217,7 @@ def code_column(
     )
     weights = _denoise(encoder, counts, noise_stddev, n_rows, has_missing)
     if encoder.has_other:
-        weights[-1] = _pooled_rows(weights, counts, noise_stddev, n_rows)
+        weights[-1] = _pooled_rows(weights, counts, pool_noise(counts, noise_stddev, rows_noise), n_rows)
         if encoder.n_values == 0 and not encoder.is_nullable:
             weights[-1] = n_rows  # nothing else could be shown
         if encoder.column.unreleased_as != "redistribute" and weights[-1] > 0:
@@ -272,6 +274,17 @@ def code_cycle(
     return CodedColumn(encoder, np.concatenate([[0], first + merged]), weights, is_sampled)
 
 
+def pool_noise(counts: np.ndarray, noise_stddev: float, rows_noise: float) -> float:
+    """Return the standard deviation of the number of rows outside of a column's categories.
+
+    Args:
+        counts: ``(n_cells,)`` noisy counts of missing cells and of categories, the last one of other values.
+        noise_stddev: Of each.
+        rows_noise: Of the number of rows.
+    """
+    return float(np.hypot(noise_stddev * np.sqrt(len(counts) - 1), rows_noise))
+
+
 def _pooled_rows(weights: np.ndarray, counts: np.ndarray, noise_stddev: float, n_rows: float) -> float:
     """Return the released number of rows outside of a column's categories; 0 if noise alone explains it.
 
@@ -280,14 +293,14 @@ def _pooled_rows(weights: np.ndarray, counts: np.ndarray, noise_stddev: float, n
     """
     found = float(counts[1:-1].sum())
     pool = n_rows - weights[MISSING] - found
-    return pool if pool > POOL_SIGNAL * noise_stddev * np.sqrt(len(counts)) else 0.0
+    return pool if pool > POOL_SIGNAL * noise_stddev else 0.0
 
 
 def _holds_only_noise(values: np.ndarray, n_present: float, noise_stddev: float) -> bool:
     """Return true if no count, of one value, of all or of missing ones, shows that there is any.
 
-    Noise has put the range into a place without rows also if the counts of missing ones are enough, but those of the
-    values come to less than half of the others.
+    Noise has put the range elsewhere if the counts of its values come to less than half of the rows that are not
+    missing.
     """
     surely, spread = SURELY * noise_stddev, np.sqrt(len(values))
     falls_short = values.sum() + LIKELY * noise_stddev * spread < n_present / 2

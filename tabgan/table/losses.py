@@ -8,6 +8,7 @@ not released.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, Self
@@ -39,6 +40,9 @@ _TOTAL = ("unseen", "constant")
 #: Kinds that the encoder of a fit does not show: its release knows of them, and a model file keeps them.
 _OF_RELEASE = ("converted", "ends")
 
+#: Share to multiples of which those of categories that noise may hide are rounded up, so that columns share a line.
+_COARSE = 0.05
+
 #: Integers of a range up to which none is missed: flags. Of a short scale, such as 0 to 9, noise hides an end as often
 #: as of a long one, and more rows may have it.
 SHORT = 2
@@ -58,7 +62,8 @@ class Loss:
         column: Name of the column.
         kind: ``"unreleased"`` for categories, ``"unseen"`` for a column without a released value, ``"constant"``
             for one with a single one, ``"inexact"`` for integers that floats do not hold, ``"converted"`` for values
-            of another kind than the column's, ``"ends"`` for a range that may end too early.
+            of another kind than the column's, ``"ends"`` for a range that may end too early, or categories that noise
+            may hide.
         share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
         text: The loss in words, which follow the column's name.
         remedy: The line of a schema that would save the values.
@@ -133,18 +138,23 @@ def losses_of_release(
         encoder: The encoder of the fit.
         n_rows: Released number of rows.
         converted: Votes on the kinds of columns.
-        hidden: Rows that noise may hide beyond either end of a column's range.
+        hidden: Rows that noise may hide beyond either end of a column's range, or in categories that it lacks.
     """
     found = {}
     for name, rows in hidden.items():
         column = encoder.columns[encoder.positions[name]].encoder if name in encoder.positions else None
         share = min(rows / n_rows, 1.0)
-        if column is None or not is_on_lattice(column) or column.is_unseen or share < TOLD_BEYOND:
+        if column is None or share < TOLD_BEYOND:
             continue
-        if column.edges[-1] - column.edges[0] > SHORT:
-            hides = f"noise may hide up to {100 * share:.0f}% of the rows"
-            text = f"{hides} beyond either end of its range; they show the end"
-            found[name] = Loss(name, "ends", None, text, f"{key_of(name)}: {column.column.saving_line}")
+        if not is_on_lattice(column):
+            share = min(math.ceil(share / _COARSE) * _COARSE, 1.0)
+            where = "in categories that were not released; others take their place"
+        elif not column.is_unseen and column.edges[-1] - column.edges[0] > SHORT:
+            where = "beyond either end of its range; they show the end"
+        else:
+            continue
+        text = f"noise may hide up to {100 * share:.0f}% of the rows {where}"
+        found[name] = Loss(name, "ends", None, text, f"{key_of(name)}: {column.column.saving_line}")
     for name, verdict in converted.items():
         if verdict.lost >= TOLD_SHARE:
             text = (
@@ -281,8 +291,9 @@ def say(losses: Sequence[Loss], targets: Sequence[str]) -> None:
     lines = [f"  {loss.column}: {loss.text}. Declare {loss.remedy}" for loss in others[:_MOST_LINES]]
     if len(others) > _MOST_LINES:
         lines.append(f"  and {len(others) - _MOST_LINES} more: see losses_")
-    if ends:
-        lines.append(f"  {', '.join(loss.column for loss in ends)}: {ends[0].text}. Declare {ends[0].remedy}")
+    for text in dict.fromkeys(loss.text for loss in ends):
+        alike = [loss for loss in ends if loss.text == text]
+        lines.append(f"  {', '.join(loss.column for loss in alike)}: {text}. Declare {alike[0].remedy}")
     logger.warning(
         "Samples of this model may lack values of %d column%s. Declare what is publicly known of them, raise "
         "epsilon, or drop columns:\n%s",

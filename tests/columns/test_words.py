@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from tabgan.columns.words import FAMILIES, WORDS, are_found
+from tabgan.columns.words import FAMILIES, WORDS, are_found, is_whole_set
 
 NOISE = 50.0
 
@@ -94,3 +94,10 @@ def test_noise_alone_is_hardly_ever_a_word():
     extra = [are_found(yes + rng.normal(0, NOISE, len(WORDS)), NOISE).sum() - 2 for _ in range(60)]
     assert max(extra) <= 1
     assert sum(extra) <= 6
+
+
+def test_whole_sets_are_told_from_parts_of_them():
+    assert is_whole_set(("yes", "no"))
+    assert not is_whole_set(("Yes", "no"))
+    assert not is_whole_set(("A", "B", "C"))
+    assert not is_whole_set((1, 2))

@@ -11,7 +11,8 @@ from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
-from tabgan.schema import Numeric, Schema
+from tabgan.privacy.released import ReleasedColumn, ReleasedTable, pool_rows
+from tabgan.schema import Boolean, Categorical, Numeric, Schema
 from tabgan.table.coded import code_column
 
 
@@ -115,3 +116,30 @@ def test_many_columns_share_the_codes():
     assert max(sizes[:90]) <= MAX_WIDTH // 100 + 2
     assert max(sizes[90:]) <= 4 * MAX_WIDTH // 100 + 3
     assert min(sizes[:90]) >= MAX_WIDTH // 100 - 2
+
+
+@pytest.mark.parametrize(
+    ("listed", "n_rows", "hidden"),
+    [
+        (("A", "X"), 950.0, {"grade": 50 + 2 * 36.06}),  # 50 rows, with a standard deviation of 36
+        (("A", "X"), 880.0, {"grade": -20 + 2 * 36.06}),
+        (("A", "X"), 1_050.0, {}),  # not noise alone: the loss of released shares tells of them
+        (("yes", "no"), 950.0, {}),  # a set of public words that is whole
+    ],
+)
+def test_categories_that_noise_may_hide(listed, n_rows, hidden):
+    column = Categorical(name="grade", categories=listed, dtype="object")
+    counts = np.array([0.0, 600.0, 300.0, np.nan])
+    table = ReleasedTable(Schema([column]), (ReleasedColumn(column.encoder(), counts, 20.0),), n_rows, 10.0)
+    assert table.hidden_rows == pytest.approx(hidden, abs=0.1)
+
+
+def test_the_noise_of_the_number_of_rows_is_that_of_all_estimates():
+    plan = make_plan(1.0, 1e-6)
+    own = plan.noise_stddev("rows", 1)
+    column = Boolean(name="a", dtype="bool")
+    released = [ReleasedColumn(column.encoder(), np.array([0.0, 500, 500]), own)]
+    n_rows, noise = pool_rows(940.0, released, plan)
+    assert n_rows == pytest.approx((940 + 1_000 / 3) / (4 / 3))
+    assert noise == pytest.approx(own / np.sqrt(4 / 3))
+    assert pool_rows(940.0, released, make_plan(None, 1e-6)) == (940.0, 0.0)

@@ -101,7 +101,7 @@ class TestWhoIsMissing:
         assert (who.ends, who.columns) == ((ends,), who_is_missing(zoo.evaluation(), ()).columns)
         found = find(zoo.evaluation(), zoo.privacy, losses=(ends,))
         (finding,) = (each for each in found if each.subject == "Who is missing")
-        assert "The ranges of 1 column may go on beyond what the noise shows." in finding.text
+        assert "Ranges or categories of 1 column may go on beyond what the noise shows." in finding.text
         html = to_html(replace(full, losses=(ends,)))
         assert "Ranges that may go on:" in html
         assert text in html

@@ -229,12 +229,22 @@ class TestTable:
         assert coded.is_sampled.tolist() == [False, True, True, False]
         assert coded.exists.tolist() == [False, True, True, False]  # all rows are accounted for
 
-    @pytest.mark.parametrize(("n_rows", "exists"), [(150, False), (160, False), (210, False), (220, True)])
-    def test_a_pool_of_noise_is_none(self, n_rows, exists):
-        """No sample shows, and no row is drawn of, a pool that the noise alone explains."""
+    @pytest.mark.parametrize(
+        ("n_rows", "rows_noise", "exists"),
+        [
+            (150, 0, False),
+            (160, 0, False),
+            (200, 0, False),
+            (205, 0, True),
+            (275, 40, False),
+            (285, 40, True),
+        ],
+    )
+    def test_a_pool_of_noise_is_none(self, n_rows, rows_noise, exists):
+        """No sample shows, and no row is drawn of, a pool that noise alone explains, that of the number of rows too."""
         column = Categorical(name="a", categories=("x", "y"), dtype="object")
         counts = np.array([0.0, 100.0, 50.0, np.nan])
-        coded = code_column(column.encoder(), counts, 10.0, n_rows, 8, 8, 1.0)
+        coded = code_column(column.encoder(), counts, 10.0, n_rows, 8, 8, 1.0, rows_noise=rows_noise)
         assert coded.exists[-1] == exists
         assert coded.weights[-1] == (n_rows - 150 if exists else 0)
         assert coded.is_sampled[-1] == exists

@@ -8,7 +8,7 @@ import pytest
 from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.columns.vote import Verdict
 from tabgan.schema import Boolean, Categorical, Numeric, Schema
-from tabgan.table.coded import code_column
+from tabgan.table.coded import CodedColumn, code_column
 from tabgan.table.codes import TableEncoder
 from tabgan.table.losses import Loss, losses_of, losses_of_release, say
 
@@ -133,6 +133,22 @@ class TestOfRelease:
         (short,) = self.found(hidden=120.0, columns=(self.SCALE, self.FLAG))
         assert (short.column, short.kind) == ("scale", "ends")  # 0 to 9 may show as 1 to 6
 
+    def test_rows_in_categories_that_noise_hides(self, caplog):
+        column = Categorical(name="grade", categories=("A", "B"), dtype="object")
+        grade = CodedColumn(
+            column.encoder(), np.arange(4), np.array([0.0, 600, 400, 0]), np.ones(4, dtype=bool)
+        )
+        encoder = TableEncoder(Schema([column]), [grade])
+        (loss,) = losses_of_release(encoder, N, {}, {"grade": 61.0})
+        assert (loss.column, loss.kind, loss.share) == ("grade", "ends", None)
+        assert loss.text == (
+            "noise may hide up to 10% of the rows in categories that were not released; others take their place"
+        )
+        assert loss.remedy == "grade: {kind: categorical, categories: [...]}"
+        assert losses_of_release(encoder, N, {}, {"grade": 49.0}) == ()
+        say((loss, self.found(hidden=120.0)[0]), ["years"])
+        assert [line[:6] for line in caplog.messages[0].splitlines()[1:]] == ["  grad", "  age:"]
+
     def test_values_of_another_kind(self):
         (loss,) = self.found(hidden=120.0, lost=0.08)
         assert (loss.column, loss.kind, loss.share) == ("age", "converted", 0.08)
@@ -144,7 +160,8 @@ class TestOfRelease:
         assert self.found(lost=0.009) == ()
 
     def test_columns_whose_ranges_may_go_on_share_a_line(self, caplog):
-        one, other = self.found(hidden=120.0)[0], Loss("years", "ends", None, "", "")
+        one = self.found(hidden=120.0)[0]
+        other = Loss("years", "ends", None, one.text, "")
         say((one, other), ["years"])
         (said,) = caplog.messages
         assert "of 2 columns" in said
