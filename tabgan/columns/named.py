@@ -8,6 +8,7 @@ A draft that reads rows asks :func:`by_name`. A private one asks :func:`by_name_
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -26,8 +27,10 @@ from tabgan.columns.values import Dtype, dtype_named, is_text, objects
 
 #: Names of personal data, by Faker's provider; words are parted by ``_``.
 _PEOPLE = {
-    "email": "e_?mail(_?addr(ess)?)?|mail",
-    "phone_number": "(tele)?phone(_?(no|nr|number))?|telefon(nummer)?|mobile|cell|fax|handy|tel",
+    "email": "e_?mail(_?(addr(ess)?|adresse))?|mail|courriel",
+    "phone_number": (
+        "(tele)?phone(_?(no|nr|number))?|(telefon|handy|mobil|ruf)_?(nr|nummer)|telefon|handy|mobile|cell|fax|tel"
+    ),
     "first_name": "(first|given)_?names?|forenames?|fname|vornamen?|prenom",
     "last_name": "(last|family)_?names?|surnames?|lname|nachnamen?|familienname",
     "user_name": "user_?names?|logins?|nick(_?name)?",
@@ -41,8 +44,19 @@ _FULL_NAME = (
     "((full|customer|client|patient|employee|person|passenger|driver|member|teacher|student)_?)?names?"
 )
 
+#: Names of the number of an account, a card, a contract or a person, whose digits are not a quantity.
+_NUMBER = (
+    "(((credit|debit|bank|giro|gift)_?)?(card|account|acct)|policy|contract|insurance|member(ship)?|passport|customer|"
+    "client|patient|employee|tax|nhs|medical_?record)_?(no|nr|num|number)|"
+    "(konto|karten|kreditkarten|policen|vertrags|versicherten|versicherungs|kunden|patienten|personal|steuer|ausweis)_?"
+    "(nr|nummer)|pan|mrn|imei|isbn|ean|gtin"
+)
+
 #: Names of text with a form: digits in it are not numbers.
-_FORMED = "post_?code|postal(_?code)?|zip(_?code)?|plz|(licen[cs]e_?)?plate|kennzeichen|vin|serial(_?(no|nr|number))?"
+_FORMED = (
+    "post_?code|postal(_?code)?|postleit_?zahl|zip(_?code)?|plz|(licen[cs]e_?)?plate|kennzeichen|vin|"
+    "serial(_?(no|nr|number))?"
+)
 
 #: Names of free text.
 _FREE = (
@@ -50,7 +64,7 @@ _FREE = (
 )
 
 #: Names of keys, also where several rows share one.
-_KEY = "id|key|uuid|guid"
+_KEY = f"id|key|uuid|guid|{_NUMBER}|hh_?id|u?subj_?id|(pat|pers(on)?|resp|case|cust|acct|account|user|client|member)id"
 
 #: Names of categories, also where they are numbered.
 _CODE = "status|type|class|precinct|district|zone|region|race|ethnicity|sex|gender"
@@ -64,12 +78,22 @@ _ALL = 0.97
 #: Names of a latitude, and those of the longitude beside it, as one of their words.
 _LATITUDE = {"latitude": ("longitude",), "lat": ("lon", "lng", "long"), "breitengrad": ("laengengrad",)}
 
-#: Characters on average from which cells are sentences.
-_SENTENCE = 30
+#: German letters as two of the Latin alphabet; other letters lose their accents.
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
+
+#: Characters on average from which cells are sentences, unless nearly all are one word without a blank.
+_SENTENCE, _ONE_WORD = 30, "[!-~]+"
 
 #: Patterns of keys that are text, and of a UUID.
 _KEYS_OF_TEXT = "ID{:06d}"
 _UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+#: Patterns that any table's keys may have: UUIDs, and hashes of 64 to 512 bits.
+_PUBLIC_FORMS = (
+    _UUID,
+    *("-".join(f"[0-9{x}]{{{n}}}" for n in (8, 4, 4, 4, 12)) for x in ("a-f", "A-F")),
+    *(f"[0-9{x}]{{{n}}}" for n in (16, 32, 40, 56, 64) for x in ("a-f", "A-F")),
+)
 
 
 #: The placeholder of free text, and the reasons of codes and of keys.
@@ -256,21 +280,40 @@ def _by_cells(series: pd.Series, name: str, words: str, drafted: Column) -> Name
     if len(cells) < MIN_KEY_ROWS:
         return None
     n_distinct, is_unique = len(set(cells)), isinstance(drafted, Identifier)
-    if not is_unique and _says(words, _KEY) and len(cells) <= _ROWS_A_KEY * n_distinct:
-        key = Identifier(name=name, pattern=_KEYS_OF_TEXT, recurrence=True)
-        return Named(key, _FEW_ROWS, True)
+    if len(cells) <= _ROWS_A_KEY * n_distinct:
+        recurrence = None if is_unique else True
+        form = _public_form(cells)
+        if form is not None:
+            key = Identifier(name=name, pattern=form, recurrence=recurrence)
+            return Named(key, "keys: cells are UUIDs or hashes, and few rows share one", True)
+        if not is_unique and _says(words, _KEY):
+            return Named(Identifier(name=name, pattern=_KEYS_OF_TEXT, recurrence=recurrence), _FEW_ROWS, True)
     if n_distinct < _DIFFERING * len(cells):
         return None
     if _says(words, _FULL_NAME):
         return Named(Pii(name=name, provider="name"), "by its name, and most cells of the rows differ", True)
-    if _says(words, _FREE) or sum(map(len, cells)) > _SENTENCE * len(cells):
+    if _says(words, _FREE) or _are_sentences(cells):
         placeholder = Text(name=name, placeholder=_REMOVED)
         return Named(placeholder, "free text: most cells of the rows differ, or are sentences", True)
     if not is_unique:
         return Named(Text(name=name), "most cells of the rows differ; cells keep their form", True)
-    if not re.search("(^|_)(id|key|no|nr|number)$", words):
+    if not _says(words, f"{_KEY}|no|nr|number"):
         return Named(Text(name=name, unique=True), "no cell of the rows repeats; cells keep their form", True)
     return None
+
+
+def _public_form(cells: Sequence[str]) -> str | None:
+    """Return the pattern that all cells have of those that any table's keys may have; ``None`` if there is none."""
+    if all(cell.isdecimal() for cell in cells):
+        return None
+    found = (form for form in _PUBLIC_FORMS if all(re.fullmatch(form, cell) for cell in cells))
+    return next(found, None)
+
+
+def _are_sentences(cells: Sequence[str]) -> bool:
+    """Return true if cells are long, and nearly all are more than a word of Latin letters, digits and signs."""
+    is_long = sum(map(len, cells)) > _SENTENCE * len(cells)
+    return is_long and sum(re.fullmatch(_ONE_WORD, cell) is not None for cell in cells) < len(cells) / 2
 
 
 def _is_whole(column: Column) -> bool:
@@ -290,8 +333,11 @@ def says_codes(name: str) -> bool:
 
 
 def _words(name: str) -> str:
-    """Return the words of a name in small letters, parted by ``_``."""
-    return re.sub("[^a-z0-9]+", "_", re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", name).lower())
+    """Return the words of a name in small letters without accents, parted by ``_``; umlauts are two letters."""
+    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", unicodedata.normalize("NFC", name))
+    parted = parted.lower().translate(_UMLAUTS)
+    plain = "".join(sign for sign in unicodedata.normalize("NFKD", parted) if not unicodedata.combining(sign))
+    return re.sub("[^a-z0-9]+", "_", plain)
 
 
 def _says(words: str, names: str) -> bool:

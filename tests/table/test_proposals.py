@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import uuid
 
 import numpy as np
 import pandas as pd
@@ -24,6 +26,21 @@ def _unique(form="k{:03d}-{:02d}"):
     return pd.Series([form.format(i * 7 % 1_000, i % 17) for i in range(N)], dtype=object)
 
 
+UUID = "[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}"
+
+
+def _digest(i):
+    return hashlib.sha256(str(i).encode()).hexdigest()
+
+
+def _as_uuid(i):
+    return str(uuid.UUID(_digest(i)[:32], version=4))
+
+
+def _hashes(form):
+    return pd.Series([form(i) for i in range(N)], dtype=object)
+
+
 @pytest.mark.parametrize(
     ("name", "kind"),
     [
@@ -38,6 +55,11 @@ def _unique(form="k{:03d}-{:02d}"):
         ("zip", {"kind": "text"}),
         ("postCode", {"kind": "text"}),
         ("license_plate", {"kind": "text"}),
+        ("Prénom", {"kind": "pii", "provider": "first_name"}),
+        ("numéro de téléphone", {"kind": "pii", "provider": "phone_number"}),
+        ("Straße", {"kind": "pii", "provider": "street_address"}),
+        ("pre\u0301nom", {"kind": "pii", "provider": "first_name"}),
+        ("Postleitzahl", {"kind": "text"}),
     ],
 )
 @pytest.mark.parametrize("cells", [_text("01089", "04711"), _unique()])
@@ -71,6 +93,23 @@ def test_numbers_are_not_made_up_by_their_name():
         ("ticket", _unique(), "text", {"unique": True, "pattern": None}),
         ("ticket_id", _unique(), "identifier", {"pattern": "ID{:06d}"}),
         ("uuid", _unique(), "identifier", {}),
+        ("transaction", _hashes(_as_uuid), "identifier", {"pattern": UUID, "recurrence": None}),
+        ("txn_id", _hashes(_as_uuid), "identifier", {"pattern": UUID}),
+        (
+            "customer",
+            _hashes(lambda i: _digest(i // 3)[:16]),
+            "identifier",
+            {"pattern": "[0-9a-f]{16}", "recurrence": True},
+        ),
+        ("who", _hashes(_digest), "identifier", {"pattern": "[0-9a-f]{64}"}),
+        ("who", _hashes(lambda i: _digest(i)[:32].upper()), "identifier", {"pattern": "[0-9A-F]{32}"}),
+        ("city", _hashes(lambda i: _digest(i % 3)), "categorical", {}),  # of few values
+        (
+            "link",
+            _hashes(lambda i: f"https://example.org/{_digest(i)}"),
+            "text",
+            {"unique": True, "placeholder": None},
+        ),
     ],
 )
 def test_by_cells(name, cells, kind, fields):
@@ -214,6 +253,10 @@ def test_keys_stay_keys():
         ("subject_id", _text(*(f"s{i}" for i in range(40))), "identifier", {"recurrence": True}),
         ("test_id", _text("a", "b"), "categorical", {}),
         ("room_id", np.arange(N) % 5, "numeric", {}),
+        ("card_number", 4_000_000_000_000_000 + np.arange(N) // 3 * 7919, "identifier", {"recurrence": True}),
+        ("HHID", _text(*(f"H{i}" for i in range(40))), "identifier", {"recurrence": True}),
+        ("Versichertennr", _text(*(f"V{i}" for i in range(40))), "identifier", {"recurrence": True}),
+        ("Kundennummer", _text("a", "b"), "categorical", {}),
         ("status", np.arange(N) % 3, "categorical", {"dtype": "int64"}),
         ("policePrecinct", np.arange(N) % 5, "categorical", {}),
         ("statusquo", np.arange(N) % 3, "numeric", {}),
