@@ -46,6 +46,7 @@ from tabgan.schema import Schema
 from tabgan.table.checks import warn_if_synthetic
 from tabgan.table.headings import Headings, as_named
 from tabgan.table.losses import say
+from tabgan.table.persons import say_persons, shown_persons
 from tabgan.table.reduction import Reduction
 
 if TYPE_CHECKING:
@@ -248,6 +249,7 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
             fitted = replace(fitted, answer=AnswerForm(headings=headings))
         self._set_fitted(fitted)
         say(self.losses_, self.schema_.targets)
+        say_persons(shown_persons(self.schema or Schema(), fitted.encoder))
         return self
 
     def _request(self, columns: Iterable[str], untyped_text: bool) -> Request:

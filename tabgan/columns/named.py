@@ -40,9 +40,10 @@ _PEOPLE = {
 }
 
 #: Names of people, where most cells differ: many a column that is called so is short.
-_FULL_NAME = (
-    "((full|customer|client|patient|employee|person|passenger|driver|member|teacher|student)_?)?names?"
+_PERSON_NAME = (
+    "(full|customer|client|patient|employee|person|passenger|driver|member|teacher|student)_?names?"
 )
+_FULL_NAME = f"{_PERSON_NAME}|names?"
 
 #: Names of the number of an account, a card, a contract or a person, whose digits are not a quantity.
 _NUMBER = (
@@ -325,6 +326,32 @@ def _is_whole(column: Column) -> bool:
 def _holds_text(column: Categorical) -> bool:
     """Return true if no released category is anything but text."""
     return all(isinstance(value, str) for value in column.listed)
+
+
+def line_of_name(name: str) -> str | None:
+    """Return the declaration, without the name, that a name of text suggests; ``None`` where it suggests nothing."""
+    words = _words(name)
+    found = _of_text(name, words)
+    if found is not None:
+        return _line(found.column)
+    if _says(words, _FULL_NAME):
+        return _line(Pii(name=name, provider="name"))
+    return _line(Identifier(name=name)) if _says(words, _KEY) else None
+
+
+def line_of_person(name: str) -> str | None:
+    """Return the same where a name says that each value is of one person, account or contract; else ``None``."""
+    words = _words(name)
+    is_person = _says(words, f"{_PERSON_NAME}|{_NUMBER}") or any(
+        _says(words, one) for one in _PEOPLE.values()
+    )
+    return line_of_name(name) if is_person else None
+
+
+def _line(column: Column) -> str:
+    """Return the keys of a column as a line of a schema has them."""
+    keys = column.model_dump(mode="json", exclude_defaults=True, exclude={"name"})
+    return f"{{{', '.join(f'{key}: {value}' for key, value in ({'kind': column.kind} | keys).items())}}}"
 
 
 def says_codes(name: str) -> bool:

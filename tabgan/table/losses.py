@@ -17,7 +17,9 @@ import numpy as np
 
 from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING
+from tabgan.columns.kind import Column, is_text_dtype
 from tabgan.columns.lattice import is_on_lattice
+from tabgan.columns.named import line_of_name
 from tabgan.columns.vote import Verdict
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
@@ -229,7 +231,9 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     if encoder.has_other and (share >= TOLD_SHARE or encoder.n_values == 0):
         kind: LossKind = "unreleased"
         if encoder.n_values == 0 or _is_made_up(column):
-            kind, line = "unseen", f"{key}: {{kind: identifier}} if it is a key, else {line}"
+            kind = "unseen"
+        if encoder.column.has_categories and not encoder.column.is_made_up and is_text_dtype(encoder.dtype):
+            line = _line_of_text(encoder.column, kind)
         return Loss(name, kind, min(share, 1.0), _unreleased(column, share), line)
     values = slice(1, 1 + encoder.n_values)
     shown = np.flatnonzero((column.weights[values] > 0) & column.is_sampled[column.code_of_cell[values]])
@@ -246,6 +250,17 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
         return None
     text = "one value alone stands out from the noise, so every cell shows it, or is missing"
     return Loss(name, "constant", None, text, line)
+
+
+def _line_of_text(column: Column, kind: LossKind) -> str:
+    """Return the line of a schema for text of which categories were not released: by its name, or of several kinds."""
+    key, named = key_of(column.name), line_of_name(column.name)
+    if named is not None:
+        return f"{key}: {named}"
+    line = f"{key}: {column.saving_line}"
+    if kind == "unreleased":
+        return line
+    return f"{key}: {{kind: identifier}} if it is a key, {{kind: text}} if the form of its cells is enough, else {line}"
 
 
 def _is_made_up(column: CodedColumn) -> bool:

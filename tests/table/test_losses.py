@@ -49,6 +49,26 @@ def test_categories_that_were_not_released(unreleased, said):
     assert loss.remedy == "town: {kind: categorical, categories: [...]}"
 
 
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("E-Mail", "{kind: pii, provider: email}"),
+        ("Telefon", "{kind: pii, provider: phone_number}"),
+        ("Name", "{kind: pii, provider: name}"),
+        ("PLZ", "{kind: text}"),
+        ("patient_id", "{kind: identifier}"),
+        (
+            "Blutdruck",
+            "{kind: identifier} if it is a key, {kind: text} if the form of its cells is enough, else Blutdruck: "
+            "{kind: categorical, categories: [...]}",
+        ),
+    ],
+)
+def test_the_line_for_text_follows_from_its_name(name, line):
+    (loss,) = found(coded(TOWN.with_(name=name, categories=()), [0, np.nan]))
+    assert loss.remedy == f"{name}: {line}"
+
+
 def test_no_category_at_all():
     (loss,) = found(coded(TOWN.with_(categories=()), [200, np.nan]))
     assert loss.share == pytest.approx(0.8)
