@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from tabgan.columns.occupied import least_clear
+from tabgan.columns.occupied import LIKELY, least_clear
 
 #: Differences between halves that are taken for noise, in the mean, among those that are taken for detail; and noise
 #: standard deviations below which one of two unlike halves is taken for empty.
@@ -19,6 +19,10 @@ MAP_DETAIL, MAP_PRESENT = 0.7, 1.5
 
 #: Partitions into halves that are averaged, each shifted against the others.
 SHIFTS = 16
+
+#: Integers of both neighbours of a cell of one integer, from which on it is as full as one of theirs unless it differs
+#: clearly. Even cells are of one integer and of two in turn, so it is more than these.
+WIDE_BESIDE = 3
 
 
 def denoise_ordered(
@@ -51,6 +55,40 @@ def denoise_ordered(
     shifts = np.unique(np.linspace(0, 2**depth - 1, SHIFTS).astype(int)).tolist()
     shares = [_denoised(counts, noise_stddev, depth, shift, is_linear) for shift in shifts]
     return np.asarray(np.mean(shares, axis=0) * total)
+
+
+def thin_between(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
+    """Return ``(cells,)`` true for cells of one integer between wide ones that differ by no more than the noise does.
+
+    Zero, and the first day of 1970 among moments, have cells of their own, since many columns have a spike there. If
+    this one has none, such a cell has as many rows as any other integer, and not as many as the cells beside it.
+
+    Args:
+        edges: ``(cells + 1,)`` lattice integers.
+        counts: ``(cells,)`` noisy counts.
+        noise_stddev: Of one cell.
+    """
+    width, found = np.diff(edges), np.zeros(len(counts), dtype=bool)
+    is_wide, rates = width >= WIDE_BESIDE, np.maximum(counts, 0.0) / width
+    even = (rates[:-2] + rates[2:]) / 2
+    is_thin = np.abs(counts[1:-1] - even) <= LIKELY * noise_stddev
+    found[1:-1] = (width[1:-1] == 1) & is_wide[:-2] & is_wide[2:] & is_thin & (noise_stddev > 0)
+    return found
+
+
+def spread_between(edges: np.ndarray, smooth: np.ndarray, is_thin: np.ndarray) -> np.ndarray:
+    """Return ``(cells,)`` counts with those of :func:`thin_between`, as even as the cells beside them.
+
+    Args:
+        edges: ``(cells + 1,)`` lattice integers.
+        smooth: Counts of the other cells.
+        is_thin: ``(cells,)`` true for the cells that have none.
+    """
+    counts, thin = np.zeros(len(is_thin)), np.flatnonzero(is_thin)
+    counts[~is_thin] = smooth
+    rates = counts / np.diff(edges)
+    counts[thin] = (rates[thin - 1] + rates[thin + 1]) / 2
+    return counts
 
 
 def _denoised(counts: np.ndarray, noise_stddev: float, depth: int, shift: int, is_linear: bool) -> np.ndarray:

@@ -7,7 +7,7 @@ from functools import cached_property
 
 import numpy as np
 
-from tabgan.columns.denoising import denoise_ordered
+from tabgan.columns.denoising import denoise_ordered, spread_between, thin_between
 from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
 from tabgan.columns.grid import project_to_simplex, without_far
 from tabgan.columns.lattice import is_on_lattice
@@ -327,10 +327,22 @@ def _denoise(
             values = without_stray(encoder.edges, values, noise_stddev)
         if is_on_lattice(encoder) and not encoder.is_linear:
             values = without_far(encoder.edges, values, noise_stddev)
-        smooth = denoise_ordered(values, noise_stddev, total, is_linear=encoder.is_linear)
+        smooth = _smoothed(encoder, values, noise_stddev, total)
         if has_few:
             smooth[[0, -1]] = np.maximum(smooth[[0, -1]], END_SIGNAL * noise_stddev)
         weights[1 : 1 + encoder.n_values] = smooth * (total / smooth.sum())
     elif encoder.n_values:
         weights[1 : 1 + encoder.n_values] = project_to_simplex(values, total)
     return weights
+
+
+def _smoothed(encoder: ColumnEncoder, values: np.ndarray, noise_stddev: float, total: float) -> np.ndarray:
+    """Return ``(values,)`` non-negative counts of ordered cells without detail that is only noise."""
+    if not is_on_lattice(encoder) or not encoder.is_linear:
+        return denoise_ordered(values, noise_stddev, total, is_linear=encoder.is_linear)
+    is_drawn = True if encoder.exact is None else np.isnan(encoder.exact)
+    is_thin = thin_between(encoder.edges, values, noise_stddev) & is_drawn
+    if not is_thin.any():
+        return denoise_ordered(values, noise_stddev, total)
+    smooth = denoise_ordered(values[~is_thin], noise_stddev, total)
+    return spread_between(encoder.edges, smooth, is_thin)

@@ -61,6 +61,32 @@ class TestMerging:
         assert coded.weights.sum() == pytest.approx(sum(counts))
         assert _numeric(counts, n_bins=8, noise=0.0).weights[1] == 0
 
+    def _around_zero(self, at_zero, kind=Numeric, noise=20.0, exact=None):
+        options = {"decimals": 0} if kind is Numeric else {"resolution": "day"}
+        dtype = "int64" if kind is Numeric else "datetime64[s]"
+        edges = np.array([-800, -400, 0, 1, 400, 800])
+        encoder = kind(name="a", dtype=dtype, **options).lattice_encoder(edges)
+        encoder.exact = exact
+        counts = np.array([0.0, 300, 300, at_zero, 300, 300])
+        return code_column(encoder, counts, noise, counts.sum(), 4, 64, 1.0).weights
+
+    @pytest.mark.parametrize("kind", [Numeric, Datetime])
+    @pytest.mark.parametrize("at_zero", [-30.0, 5.0, 50.0])
+    def test_zero_and_1970_have_no_spike_that_noise_explains(self, kind, at_zero):
+        weights = self._around_zero(at_zero, kind)
+        assert weights[3] == pytest.approx(0.75, abs=0.1)  # as any other integer
+        assert weights[[1, 2, 4, 5]] == pytest.approx((1_200 + at_zero) / 4, rel=0.01)
+
+    @pytest.mark.parametrize("at_zero", [60.0, 900.0])
+    def test_a_spike_that_stands_out_stays(self, at_zero):
+        assert self._around_zero(at_zero)[3] > at_zero / 2
+        assert self._around_zero(900.0)[3] == pytest.approx(900.0, rel=0.05)
+
+    def test_a_number_that_was_found_keeps_its_cell_and_counts_without_noise_stay(self):
+        exact = np.array([np.nan, np.nan, 0.0, np.nan, np.nan])
+        assert self._around_zero(50.0, exact=exact)[3] > 25
+        assert self._around_zero(5.0, noise=0.0)[3] == 5.0
+
     def test_bins_follow_the_order(self):
         coded = _numeric([0, 1, 50, 2, 3, 40, 1, 1, 30, 2], n_bins=5)
         assert (np.diff(coded.code_of_cell[1:]) >= 0).all()
