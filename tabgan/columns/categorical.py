@@ -18,11 +18,15 @@ from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells, Ends, can_h
 from tabgan.columns.filling import column_of
 from tabgan.columns.keys import counted, typed, value_of
 from tabgan.columns.kind import BOOLEANS, NUMBERS, RARE, TEXT, Ballot, Column, Domain, Scalar, has_many_rare
+from tabgan.columns.occupied import SURELY
 from tabgan.columns.patterns import pattern_of
 from tabgan.columns.tails import Tail, tail_of
 from tabgan.columns.values import Dtype, boolean_of, float_of, objects
 from tabgan.columns.words import WORDS
 from tabgan.errors import ConfigError, DataError, SchemaError
+
+#: Share of numerals that begin with a zero, above which all of a column's are codes.
+FEW_CODES = 0.01
 
 #: The category that stands for values that were not released.
 OTHER_LABEL = "other (not released)"
@@ -299,13 +303,37 @@ class Categorical(Column):
         def is_kept(value: Any, untyped_text: bool) -> bool:
             return not untyped_text and numerals.is_numeral(value)
 
+        def is_code(value: Any, untyped_text: bool) -> bool:
+            return (
+                untyped_text
+                and isinstance(value, str)
+                and numerals.PADDED.fullmatch(value.strip()) is not None
+            )
+
         def column(name: str, dtype: str) -> Categorical:
             return cls(name=name, dtype=dtype)
 
         return (
+            Ballot(numerals.CODES, is_code, column, reads=None, same_as="text", is_fallback=True),
             Ballot(numerals.KEPT, is_kept, column, reads=None, same_as="text", is_fallback=True),
             Ballot("text", is_text, column, reads=None, weight=0.8, is_fallback=True),
         )
+
+    @classmethod
+    def settled(cls, labels: Sequence[str], vote: np.ndarray, noise_stddev: float) -> np.ndarray:
+        """Return the counts with numerals among text where more than a few beside them begin with a zero.
+
+        ``10`` in a column that has ``01`` too is a code of two digits, and ``1`` would be another one.
+        """
+        vote, (plain, code, text) = (
+            vote.copy(),
+            map(labels.index, (numerals.NUMERALS, numerals.CODES, "text")),
+        )
+        few = FEW_CODES * (max(vote[plain], 0.0) + vote[code])
+        if vote[code] > max(SURELY * noise_stddev, few):
+            vote[text] += max(vote[plain], 0.0) + vote[code]
+            vote[[plain, code]] = 0.0
+        return vote
 
     @property
     def reads_from_text(self) -> bool:

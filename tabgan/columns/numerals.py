@@ -17,8 +17,11 @@ from tabgan.columns.values import float_of
 #: Text that is a number without a form. ``01002`` and ``1E2`` are not: they are codes, which a number would destroy.
 PLAIN = re.compile(r"[+-]?(?:(?:0|[1-9][0-9]*)(?:\.[0-9]*)?|\.[0-9]+)(?:e[+-][0-9]+)?")
 
-#: Ballot of numerals where text does not stand for numbers.
-KEPT = "numerals that are text"
+#: Text that would be a number but for a zero before it, as in codes that are all of one length.
+PADDED = re.compile(r"[+-]?0[0-9]+(?:[.,][0-9]*)?")
+
+#: Ballots of numerals, of those where text does not stand for numbers, and of those that begin with a zero.
+NUMERALS, KEPT, CODES = "numerals", "numerals that are text", "numerals that begin with a zero"
 
 #: Characters of what stands before or after a number at most, and digits of a mantissa.
 _LONGEST_AFFIX, _MOST_DIGITS = 10, 15

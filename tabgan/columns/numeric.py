@@ -180,7 +180,7 @@ class Numeric(LatticeColumn):
     def ballots(cls) -> tuple[Ballot, ...]:
         return (
             Ballot(
-                _NUMERALS,
+                numerals.NUMERALS,
                 _is_numeral,
                 lambda name, _: cls(name=name),
                 weight=1.0,
@@ -545,10 +545,6 @@ class NumericEncoder(LatticeEncoder):
         return self.column._of_units(lattice)
 
 
-#: The ballot of numerals.
-_NUMERALS = "numerals"
-
-
 def _is_numeral(value: Any, untyped_text: bool) -> bool:
     if not (untyped_text and numerals.is_numeral(value)):
         return False
@@ -567,7 +563,7 @@ def _form_ballot(cls: type[Numeric], shape: str, example: str, further: tuple[st
         lambda value, untyped_text: _shape_of(value, untyped_text) == shape,
         lambda name, dtype: cls(name=name, dtype=dtype, format=example),
         _shape_of,
-        (*further, _NUMERALS, numerals.KEPT) if "1234.5" in further else further,
+        (*further, numerals.NUMERALS, numerals.KEPT) if "1234.5" in further else further,
         "" if example == shape else example,
         _RARE,
     )

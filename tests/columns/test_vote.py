@@ -90,6 +90,22 @@ def test_digits_of_codes_stay_text(name, noise):
     assert found[name].is_clear
 
 
+@pytest.mark.parametrize(
+    ("counts", "noise", "kind"),
+    [
+        ({"numerals": 910, "numerals_that_begin_with_a_zero": 90}, 0.0, "categorical"),  # 01 to 99
+        ({"numerals": 910, "numerals_that_begin_with_a_zero": 90}, 5.0, "categorical"),
+        ({"numerals": 700, "text": 200, "numerals_that_begin_with_a_zero": 100}, 5.0, "categorical"),
+        ({"numerals": 996, "numerals_that_begin_with_a_zero": 4}, 0.0, "numeric"),  # slips of the pen
+        ({"numerals": 910, "numerals_that_begin_with_a_zero": 90}, 30.0, "numeric"),  # noise may be all
+        ({"numerals_that_begin_with_a_zero": 900}, 5.0, "categorical"),
+    ],
+)
+def test_numerals_beside_those_that_begin_with_a_zero_are_codes(counts, noise, kind):
+    votes = {"x": np.append(vote_of(**counts), 0.0)}
+    assert columns_of_votes(votes, {"x": "object"}, noise, untyped_text=True)["x"].column.kind == kind
+
+
 def test_numbers_with_markers_stay_numbers_among_many_columns_of_text():
     others = {f"t{i}": vote_of(text=1000) for i in range(60)}
     assert verdict(vote_of(numerals=950, text=50), 5.0, **others).column.kind == "numeric"

@@ -139,6 +139,8 @@ class TestTextOfACsv:
             (["1 days 02:00:00", "P1D"], "duration", "timedelta64[ns]"),
             (["NA", "None"], "categorical", "object"),
             (["01002", "01003"], "categorical", "object"),
+            ([f"{i:02d}" for i in range(1, 100)] * 2, "categorical", "object"),
+            (["01.11", *[f"{i}.{i}0" for i in range(10, 40)]] * 2, "categorical", "object"),
             (["2020-01-01", "9999-12-31"], "datetime", "object"),
             ([str(i) for i in range(30)], "identifier", "Int64"),
             ([f"{i * i}.25" for i in range(30)], "numeric", "float64"),

@@ -421,6 +421,15 @@ def test_codes_that_look_like_numbers_stay_text():
     assert [c.kind for c in release_text(df.astype(object)).schema] == ["categorical", "categorical"]
 
 
+def test_codes_of_one_length_stay_text_where_few_begin_with_a_zero():
+    """As numbers, those from 01 to 09 would be missing, and 10.20 would be 10.2."""
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame({"code": [f"{i:02d}" for i in rng.integers(1, 100, N)], "n": rng.integers(1, 100, N)})
+    released = release_text(df.astype(str).astype(object), epsilon=5.0)
+    assert [c.kind for c in released.schema] == ["categorical", "numeric"]
+    assert {"01", "10", "99"} <= set(released.schema["code"].categories)
+
+
 def test_a_number_beyond_floats_stops_no_fit():
     df = pd.DataFrame({"a": pd.Series([*[1, 2] * 1_000, 10**400], dtype=object), "b": range(2_001)})
     released, _ = release(df, Schema([Categorical(name="a")]))
