@@ -53,7 +53,7 @@ class Watcher:
     """A listener to the progress of jobs; ignores everything by default."""
 
     def started(self, job: Job) -> None:
-        """Take note that a job begins."""
+        """Take note of the beginning of a job."""
 
     def progress(self, stage: str, done: int, total: int) -> None:
         """Take note of the current job's progress, where one runs after the other."""
@@ -194,7 +194,7 @@ def _outcome_there(job: Job) -> JobOutcome:
 
 
 def known(job: Job, outcomes: Mapping[str, JobOutcome], again: bool) -> JobOutcome | None:
-    """Return the outcome of a job that is not run: it is done, or one that it needs did not succeed."""
+    """Return the outcome of a job that is not run, because it is done or a job that it needs did not succeed."""
     for need in job.needs:
         if need in outcomes and exit_code([outcomes[need]]):
             return JobFailure(job.name, f"Not run: it needs the job {need!r}, which did not succeed.")

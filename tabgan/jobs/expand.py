@@ -47,7 +47,7 @@ class RawJob:
 
     @property
     def name(self) -> object:
-        """Its name, as far as it is one."""
+        """Its name, if it has a valid one."""
         return self.data.get("name", self.family)
 
 

@@ -58,7 +58,7 @@ def fingerprint(job: Job) -> str | None:
 
 
 def write_record(job: Job, mark: str | None, record: dict[str, object], folder: Path) -> None:
-    """Write the record of a job that is done, unless nothing could tell later if it is the same.
+    """Write the record of a finished job, unless a later run could not recognise it.
 
     Args:
         job: The job.

@@ -466,7 +466,7 @@ def _reports_of(job: Job) -> ReportOptions:
 
 
 def _bundle(job: Job, model: Any, synthetic: pd.DataFrame, form: CsvForm, report: Any, folder: Path) -> None:
-    """Complete the release to a bundle, and keep beside the internal edition what opens and explains it."""
+    """Complete the release to a bundle, and keep its input key and the internal statement in the internal folder."""
     from tabgan.bundle.archives import pack
     from tabgan.bundle.commitment import Commitment
     from tabgan.bundle.de_identification import de_identification_of
