@@ -54,7 +54,7 @@ class CurveChart:
 
 
 def plan_page(plan: object, curve: Sequence[CurvePoint], epsilon: float, title: str) -> str:
-    """Return a plan as an HTML page of its own: no script, and nothing that is loaded from elsewhere.
+    """Return a plan as an HTML page without scripts, which loads nothing.
 
     Args:
         plan: The :class:`~tabgan.planning.fitplan.FitPlan`.

@@ -317,7 +317,7 @@ def _levers(setting: Setting, now: Expectation) -> list[Lever]:
 
 
 def _with_help(reason: str, setting: Setting) -> str:
-    """Return a reason with the changes under which a fit would not be hopeless."""
+    """Return a reason, with the changes that would make a fit useful."""
     helps = []
     epsilons = {float(f"{setting.epsilon * factor:.2g}") for factor in _FACTORS} | set(EPSILONS)
     tried = sorted(each for each in epsilons if setting.epsilon < each <= _MOST_EPSILON)

@@ -37,7 +37,7 @@ _FREQUENT = ("frequent numbers", "rare numbers")
 
 
 class RehearsedFilter(PrivacyFilter):
-    """A filter that notes what a fit would charge. Nothing is released, so nothing is checked, or written down."""
+    """A filter that collects the charges of a fit. Nothing is released, so nothing is checked or recorded."""
 
     def charge(self, *releases: Release, call: str = "") -> None:
         """Record releases in memory."""
