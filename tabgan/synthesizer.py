@@ -320,7 +320,7 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
     def check_room(
         self, ledger: LedgerConfig | str | Path, *, private_metrics_epsilon: float | None = None
     ) -> None:
-        """Call :meth:`check_cap`, its new name."""
+        """Call :meth:`check_cap`, the new name of this method."""
         warn_of_old_name("check_room", "check_cap")
         self.check_cap(ledger, private_metrics_epsilon=private_metrics_epsilon)
 

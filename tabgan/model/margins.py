@@ -31,7 +31,7 @@ class Joined(Marginal):
 
 
 def joined(pairs: Sequence[Marginal]) -> list[Marginal]:
-    """Return one table by code for each pair: sums over groups are corrected, by variance, to what their table says."""
+    """Return one table by code for each pair: sums over groups are corrected, by variance, towards their own table."""
     grouped = {pair.columns: pair for pair in pairs if pair.groups is not None}
     return [_joined(pair, grouped.get(pair.columns)) for pair in pairs if pair.groups is None]
 

@@ -139,7 +139,7 @@ class CodeSampler:
         rng: torch.Generator,
         chances: Mapping[int, np.ndarray] | None = None,
     ) -> np.ndarray:
-        """Return ``(rows, columns)`` int16 codes: those given, and for each row others that go with them.
+        """Return ``(rows, columns)`` int16 codes: the given ones, and for each row others drawn given these.
 
         Each row has candidates of its own, weighted by the probability of its given codes; one of them is chosen after
         its last given column, and completed. Places within codes are not drawn.

@@ -1,4 +1,4 @@
-"""Released numbers of a table, and what follows from them without another look at its rows."""
+"""Released numbers of a table, and facts that follow from them without another look at its rows."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ class Discovered:
     public: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def with_words(self, words: Sequence[str], noise_stddev: float) -> Discovered:
-        """Return the same categories, and the public words that the column has as far as their counts tell."""
+        """Return the same categories, and the public words that the column has by their counts."""
         return self._with(words, are_found(self.public, noise_stddev)) if len(self.public) else self
 
     def numbers(self, public: Sequence[float], noise_stddev: float) -> dict[float, float]:

@@ -155,7 +155,7 @@ def _shareable(data: ReportData) -> Words:
 
 
 def check_edition(data: ReportData) -> None:
-    """Refuse a report that holds more than its edition may.
+    """Refuse a report with content that its edition may not hold.
 
     **Guarantee.** The last check before a shareable report is rendered. The data's builder is responsible for the
     claim that its values were released; this function checks the data's form. A figure must be marked as shareable;

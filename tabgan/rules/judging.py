@@ -251,7 +251,7 @@ def check_together(
 
 
 def _check_emptied(rules: Sequence[Rule]) -> None:
-    """Raise if a column of open combinations is emptied by other columns: nobody knows if what is left occurs.
+    """Raise if other columns empty a column of open combinations: the remaining combinations may not occur.
 
     Raises:
         ConfigError: naming the rule by its place, and the column.

@@ -100,7 +100,7 @@ class Rule(ABC):
         del described, where
 
     def check_room(self, described: Mapping[str, Column], where: str, n_rows: int) -> None:
-        """Raise if fewer rows than that can keep the rule together.
+        """Raise if fewer rows than requested can keep the rule together.
 
         Args:
             described: Columns by name.
