@@ -201,9 +201,10 @@ def _utility(data: ReportData) -> Tile:
 
 
 def _why_no_utility(data: ReportData) -> str:
-    if not data.is_internal:
+    if not data.is_internal and data.private_metrics is None:
         return "Not measured: private metrics, which cost epsilon, would hold the score of a model."
-    metric = next((each for each in data.evaluation.metrics if each.name == "tstr"), None)
+    name = "tstr" if data.is_internal else "accuracy_private"
+    metric = next((each for each in data.evaluation.metrics if each.name == name), None)
     if metric is None or metric.reason is None:
         return "Nothing was measured here."
     return f"Not computed: {metric.reason}."

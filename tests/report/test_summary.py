@@ -52,6 +52,13 @@ class TestTiles:
         assert "private metrics" in utility.absent
         assert "bounds every attack" in attacks.absent
 
+    def test_private_metrics_without_a_score_of_a_model_give_its_reason(self, shareable, zoo):
+        why = {"reason": "no target was named that is a class", "is_shareable": True}
+        metrics = (*shareable.evaluation.metrics, zoo.metric("accuracy_private", "utility", None, **why))
+        evaluation = replace(shareable.evaluation, metrics=metrics)
+        data = replace(shareable, evaluation=evaluation, private_metrics=zoo.private_metrics)
+        assert tiles(data)[2].absent == "Not computed: no target was named that is a class."
+
 
 class TestWhoIsMissing:
     @pytest.mark.parametrize(
