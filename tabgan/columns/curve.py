@@ -64,7 +64,7 @@ def blocks(starts: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, np.ndarra
     found, owners = [], []
     while len(at):
         left = stops[runs] - at
-        level = np.minimum(_twos(at), np.frexp(left.astype(np.float64))[1] - 1) // 2
+        level = np.minimum(_twos(at), _log2(left)) // 2
         x, y = square_of(at)
         corner = np.stack([x, y]) >> level << level
         width = np.int64(1) << level
@@ -81,4 +81,9 @@ def blocks(starts: np.ndarray, stops: np.ndarray) -> tuple[np.ndarray, np.ndarra
 def _twos(numbers: np.ndarray) -> np.ndarray:
     """Return how often 2 divides each number; of 0 as often as the whole curve has it."""
     lowest = numbers & -numbers
-    return np.where(numbers == 0, 2 * BITS, np.frexp(lowest.astype(np.float64))[1] - 1)
+    return np.where(numbers == 0, 2 * BITS, _log2(lowest))
+
+
+def _log2(numbers: np.ndarray) -> np.ndarray:
+    """Return the logarithms to base 2, rounded down, as int64: before NumPy 2, shifts by narrower ones overflow."""
+    return np.frexp(numbers.astype(np.float64))[1].astype(np.int64) - 1
