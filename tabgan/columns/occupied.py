@@ -299,6 +299,22 @@ def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) ->
     return np.where(is_stray, 0.0, counts)
 
 
+def gaps(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
+    """Return ``(cells,)`` true for runs of single integers between two that are surely occupied, which look empty.
+
+    Codes lie apart: 1, 2 and 9, or 1 to 6, 98 and -9. None of a run's cells is likely, and all of them together have no
+    more than noise would give them about five times in six. A run of one cell has to hold less than noise in the mean.
+    """
+    found = np.zeros(len(counts), dtype=bool)
+    is_single, sure = np.diff(edges) == 1, np.flatnonzero(counts > SURELY * noise_stddev)
+    for first, stop in zip(sure[:-1] + 1, sure[1:], strict=True) if noise_stddev > 0 else ():
+        run = counts[first:stop]
+        least = PERHAPS * math.sqrt(len(run)) if len(run) > 1 else 0.0
+        if len(run) and is_single[first - 1 : stop + 1].all() and run.max() <= LIKELY * noise_stddev:
+            found[first:stop] = run.sum() <= least * noise_stddev
+    return found
+
+
 def _tail(counts: np.ndarray, noise_stddev: float, least: float) -> int:
     """Return the number of cells from the start that belong to a tail, 0 if all of them may be empty."""
     length = 0

@@ -11,7 +11,7 @@ from tabgan.columns.denoising import denoise_ordered, spread_between, thin_betwe
 from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
 from tabgan.columns.grid import project_to_simplex, without_far
 from tabgan.columns.lattice import is_on_lattice
-from tabgan.columns.occupied import LIKELY, SURELY, without_stray
+from tabgan.columns.occupied import LIKELY, SURELY, gaps, without_stray
 from tabgan.table.calendar import CycleEncoder
 from tabgan.table.coarsening import equal_mass, pool_rare
 
@@ -341,8 +341,8 @@ def _smoothed(encoder: ColumnEncoder, values: np.ndarray, noise_stddev: float, t
     if not is_on_lattice(encoder) or not encoder.is_linear:
         return denoise_ordered(values, noise_stddev, total, is_linear=encoder.is_linear)
     is_drawn = True if encoder.exact is None else np.isnan(encoder.exact)
+    is_gap = gaps(encoder.edges, values, noise_stddev) & is_drawn
+    values = np.where(is_gap, 0.0, values)
     is_thin = thin_between(encoder.edges, values, noise_stddev) & is_drawn
-    if not is_thin.any():
-        return denoise_ordered(values, noise_stddev, total)
     smooth = denoise_ordered(values[~is_thin], noise_stddev, total)
-    return spread_between(encoder.edges, smooth, is_thin)
+    return np.where(is_gap, 0.0, spread_between(encoder.edges, smooth, is_thin))

@@ -61,6 +61,34 @@ class TestMerging:
         assert coded.weights.sum() == pytest.approx(sum(counts))
         assert _numeric(counts, n_bins=8, noise=0.0).weights[1] == 0
 
+    @pytest.mark.parametrize("first", [0, 40])  # a range of few integers, and one of many
+    def test_codes_that_lie_apart_stay_apart(self, first):
+        codes = np.array([1, 2, 9, 13 + first, 14 + first])
+        rows = np.zeros(16 + first)
+        rows[codes] = [9_400, 10_200, 400, 3_000, 350]
+        off, drawn = [], []
+        for seed in range(20):
+            noisy = rows[1 : 15 + first] + np.random.default_rng(seed).normal(0.0, 56.0, 14 + first)
+            column = Numeric(name="a", bounds=(1, 14 + first), decimals=0, dtype="int64")
+            encoder = NumericEncoder(column, "int64", np.arange(1, 16 + first))
+            weights = code_column(encoder, np.r_[0.0, noisy], 56.0, rows.sum(), 32, 64, 1.0).weights
+            is_code = np.isin(np.arange(1, 15 + first), codes)
+            off.append(weights[1:][~is_code].sum() / rows.sum())
+            drawn.append(weights[1:][is_code].min())
+        assert np.median(off) == 0.0
+        assert np.mean(off) < 0.008
+        assert min(drawn) > 100
+
+    def test_rows_that_thin_out_are_no_gap(self):
+        rows = np.array([5_000, 3_000, 800, 250, 80, 25])
+        noisy = rows + np.random.default_rng(1).normal(0.0, 20.0, 6)
+        weights = _numeric([0, *noisy], n_bins=8, noise=20.0).weights
+        assert (weights[1:] > 0).all()
+        valley = np.array(
+            [0, 900, 130, 60, 60, 60, 130, 900]
+        )  # each alone may be noise, all together are none
+        assert (_numeric(valley, n_bins=16, noise=30.0).weights[1:] > 0).all()
+
     def _around_zero(self, at_zero, kind=Numeric, noise=20.0, exact=None):
         options = {"decimals": 0} if kind is Numeric else {"resolution": "day"}
         dtype = "int64" if kind is Numeric else "datetime64[s]"
