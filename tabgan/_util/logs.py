@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 #: Form of the dates of all lines.
 DATES = "%Y-%m-%d %H:%M:%S"
@@ -11,7 +13,8 @@ DATES = "%Y-%m-%d %H:%M:%S"
 def log_to_stderr(prefix: str = "") -> None:
     """Show this package's log on stderr, with ISO 8601 dates.
 
-    Call it before opacus is imported, which sets up its own style. Logs of other libraries may quote rows.
+    It takes the place of any other style: opacus sets up its own when it is imported, which a process that runs a job
+    may have done before. Logs of other libraries may quote rows, and are not shown.
 
     Args:
         prefix: Begins each message; in the style of ``logging``, such as ``"%(processName)s: "``.
@@ -20,4 +23,16 @@ def log_to_stderr(prefix: str = "") -> None:
     handler.addFilter(logging.Filter("tabgan"))
     form = f"%(asctime)s %(levelname)s: {prefix}%(message)s"
     handler.setFormatter(logging.Formatter(form, DATES))
-    logging.basicConfig(handlers=[handler])
+    logging.basicConfig(handlers=[handler], force=True)
+
+
+@contextmanager
+def unlogged() -> Iterator[None]:
+    """Keep this package's warnings out of the log meanwhile, such as those about rows that are made up."""
+    log = logging.getLogger("tabgan")
+    before = log.level
+    log.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        log.setLevel(before)

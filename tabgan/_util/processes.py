@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any
@@ -73,6 +74,30 @@ def threads_each(n_threads: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
+def hold_interrupts() -> None:
+    """Keep Ctrl-C waiting in this thread, and in processes and threads that it starts.
+
+    A process that loads its libraries meanwhile would end in a traceback of theirs.
+    """
+    resource_tracker.ensure_running()  # which lets Ctrl-C through when it starts
+    _mask(is_held=True)
+
+
+@contextmanager
+def interruptible() -> Iterator[None]:
+    """Keep Ctrl-C from waiting while this thread works, also one that came before; afterwards it waits again."""
+    try:
+        _mask(is_held=False)
+        yield
+    finally:
+        _mask(is_held=True)
+
+
+def _mask(*, is_held: bool) -> None:
+    if hasattr(signal, "pthread_sigmask"):  # not on Windows
+        signal.pthread_sigmask(signal.SIG_BLOCK if is_held else signal.SIG_UNBLOCK, {signal.SIGINT})
+
+
 def end_with(parent: int) -> None:
     """End this process soon after another one has ended, however that happened.
 
@@ -112,12 +137,14 @@ class Worker:
         self._process = context.Process(target=_answer, args=(there, os.getpid(), prepare, arguments))
         try:
             with without_main():
+                hold_interrupts()
                 self._process.start()
         except OSError:
             self.connection.close()
             raise WorkerLostError("A process could not be started.") from None
         finally:
             there.close()
+            _mask(is_held=False)
 
     def ask(self, work: Callable[..., object], *arguments: object) -> None:
         """Have the process call a function.
@@ -159,7 +186,11 @@ class Worker:
 
 def first_ready(workers: Sequence[Worker]) -> Worker:
     """Return a worker whose answer is there, or that has ended."""
-    ready = wait([worker.connection for worker in workers])
+    ready: list[Any] = []
+    while (
+        not ready
+    ):  # libraries have the system's calls start again after Ctrl-C, and one without an end would miss it
+        ready = wait([worker.connection for worker in workers], _LOOK)
     return next(worker for worker in workers if worker.connection in ready)
 
 
@@ -169,7 +200,8 @@ def _answer(
     """Return an answer to each question, until no more come."""
     end_with(parent)
     prepare(*arguments)
-    with suppress(EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt):
+    ends = (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt)
+    with suppress(*ends), interruptible():
         while True:
             work, given = connection.recv()
             try:

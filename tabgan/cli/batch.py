@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -35,6 +35,7 @@ from tabgan.cli.parts import (
 if TYPE_CHECKING:
     from tabgan.jobs.config import Job
     from tabgan.jobs.executors import JobOutcome, Watcher
+    from tabgan.jobs.forecast import JobPlan
 
 jobs_app = typer.Typer(help="Work on files of jobs, which `tabgan run` runs.", no_args_is_help=True)
 
@@ -102,6 +103,7 @@ def run(
         from tabgan.cli import terminal
         from tabgan.jobs.eventlog import summary_of
         from tabgan.jobs.executors import JobFailure, exit_code
+        from tabgan.jobs.forecast import plans_of
         from tabgan.jobs.loading import EXECUTORS, executor_of, load_jobs
 
         if executor is not None:
@@ -110,7 +112,11 @@ def run(
         changed = options.overrides_of(override or [])
         jobs = load_jobs(file, only=only, output=output, form=form, overrides=changed)
         if dry_run:
-            say(found=_planned(jobs), show=lambda: terminal.show_jobs(Console(), jobs, again))
+            plans = plans_of(jobs)
+            say(
+                found=_planned(jobs, plans, again),
+                show=lambda: terminal.show_jobs(Console(), jobs, plans, again),
+            )
             return
         on_ray = (executor or executor_of(file)) == "ray"
         is_several = len(jobs) > 1 and (on_ray or workers > 1)
@@ -141,10 +147,23 @@ def _executor(on_ray: bool, workers: int, again: bool) -> Any:
     return LocalExecutor(again) if workers == 1 else ProcessExecutor(workers, again)
 
 
-def _planned(jobs: list[Job]) -> dict[str, Any]:
-    """Return what would run as plain data."""
+def _planned(jobs: Sequence[Job], plans: Sequence[JobPlan], again: bool) -> dict[str, Any]:
+    """Return what would run, and what to expect of it, as plain data."""
+    from tabgan.cli.terminal import state_before
+
+    expected: dict[str, list[dict[str, Any]]] = {job.name: [] for job in jobs}
+    for each in plans:
+        found = {"problem": each.problem} if each.plan is None else {"plan": each.plan.to_dict()}
+        expected[each.name].append({"n_rows": each.n_rows, "is_declared": each.is_declared, **found})
     told = [
-        {"job": job.name, "folder": str(job.output.folder), "epsilon": job.epsilon, "needs": list(job.needs)}
+        {
+            "job": job.name,
+            "folder": str(job.output.folder),
+            "epsilon": job.epsilon,
+            "needs": list(job.needs),
+            "state": state_before(job, again),
+            "expected": expected[job.name],
+        }
         for job in jobs
     ]
     return {"jobs": told}
@@ -180,7 +199,7 @@ def _write_run(folder: Path, summary: dict[str, Any], outcomes: list[JobOutcome]
     from tabgan.jobs.index import index_page
 
     io.write_text(json.dumps(summary, indent=1) + "\n", folder / SUMMARY)
-    io.write_text(index_page(outcomes, folder / INDEX, summary["ended"]), folder / INDEX)
+    io.write_text(index_page(outcomes, folder / INDEX, summary["ended"], summary["file"]), folder / INDEX)
 
 
 @jobs_app.command("json-schema")

@@ -147,11 +147,10 @@ def exits(debug: bool) -> Iterator[None]:
         raise
     except KeyboardInterrupt as error:
         from tabgan.cli.terminal import show_error
-        from tabgan.jobs.executors import KEPT, spent_notes
+        from tabgan.jobs.executors import kept_notes, spent_notes
 
         spent = spent_notes(error)  # only of a fit, which may have a checkpoint
-        resumes = [note for note in getattr(error, "__notes__", ()) if note.startswith(KEPT)]
-        resumes = resumes or (["With a checkpoint, the same command resumes."] if spent else [])
+        resumes = kept_notes(error) or (["With a checkpoint, the same command resumes."] if spent else [])
         show_error(Console(stderr=True), " ".join(["Interrupted.", *spent, *resumes]))
         raise typer.Exit(130) from None
     except Exception as error:

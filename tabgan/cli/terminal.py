@@ -21,7 +21,7 @@ from tabgan.evaluation.catalog import GROUPS
 from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, refused
-from tabgan.jobs.forecast import JobPlan, plans_of
+from tabgan.jobs.forecast import JobPlan, one_each
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult, finished_before
 from tabgan.planning.fitplan import FitPlan, curve_bars
@@ -94,8 +94,13 @@ class BatchWatcher(Watcher):
         seconds = ""
         if outcome.name in self._begun:
             seconds = f" ({time.perf_counter() - self._begun[outcome.name]:.0f} s)"
-        line = f"{now()} {self._n_ended} of {self._n_jobs}: {outcome.name}: {state}{seconds}"
-        self._console.print(line, markup=False, highlight=False, soft_wrap=True)
+        self._print(f"{self._n_ended} of {self._n_jobs}: {outcome.name}: {state}{seconds}")
+
+    def interrupted(self, job: Job, said: str) -> None:
+        self._print(f"{job.name}: interrupted. {said}".rstrip())
+
+    def _print(self, line: str) -> None:
+        self._console.print(f"{now()} {line}", markup=False, highlight=False, soft_wrap=True)
 
 
 class BarWatcher(Watcher):
@@ -132,27 +137,39 @@ def show_error(console: Console, message: str, trace: str = "") -> None:
     console.print(Text(f"Error: {message}", style="red"), soft_wrap=True)
 
 
-def show_jobs(console: Console, jobs: Sequence[Job], again: bool) -> None:
-    """Print a table of jobs as they would run: promise, output and state of each."""
-    table = Table("job", "epsilon", "state", "folder", box=SIMPLE, padding=(0, 1, 0, 0))
+def show_jobs(console: Console, jobs: Sequence[Job], plans: Sequence[JobPlan], again: bool) -> None:
+    """Print a table of jobs as they would run: what each promises, writes to, and whether it runs at all."""
+    columns = [Column(name, overflow="fold") for name in ("job", "epsilon", "state", "folder")]
+    table = Table(*columns, box=SIMPLE, padding=(0, 1, 0, 0))
     for job in jobs:
-        done = None if again else finished_before(job)
-        if done is not None:
-            state = f"done before, {done.when[:16].replace('T', ' ')}"
-        elif job.resumes_from is not None and job.resumes_from.exists():
-            state = "resumes"
-        else:
-            state = f"runs after {', '.join(job.needs)}" if job.needs else "runs"
+        state = state_before(job, again)
+        if state == "runs" and job.needs:
+            state = f"runs after {_few(job.needs)}"
         table.add_row(Text(job.name), _promise_of(job), state, Text(str(job.output.folder)))
     console.print(table)
-    show_job_plans(console, plans_of(jobs))
+    show_job_plans(console, plans)
     console.print("No row was read, and nothing is spent.", highlight=False)
 
 
+def _few(names: Sequence[str]) -> str:
+    """Return names, the first of them only if they are many."""
+    n_others = len(names) - 3
+    return ", ".join(names) if n_others <= 1 else f"{', '.join(names[:3])} and {n_others:,} more"
+
+
+def state_before(job: Job, again: bool) -> str:
+    """Return in a few words whether a job would run: "runs", "resumes", or "done before" with a time."""
+    done = None if again else finished_before(job)
+    if done is not None:
+        return f"done before, {done.when[:16].replace('T', ' ')}"
+    return "resumes" if job.resumes_from is not None and job.resumes_from.exists() else "runs"
+
+
 def show_job_plans(console: Console, plans: Sequence[JobPlan]) -> None:
-    """Print the plans of jobs, and the reason where there is none."""
-    table = Table("job", "rows", "pairs", "columns", "lost below", "time", box=SIMPLE, padding=(0, 1, 0, 0))
-    for each in plans:
+    """Print the expectations of jobs, and why some have none."""
+    figures = [Column(name, no_wrap=True) for name in ("rows", "pairs", "columns", "lost below", "time")]
+    table = Table(Column("job", overflow="fold"), *figures, box=SIMPLE, padding=(0, 1, 0, 0))
+    for each in one_each(plans, lambda each: (id(each.plan), each.n_rows, each.problem)):
         rows = f"{each.n_rows:,}" + ("" if each.is_declared else " ?")
         if each.plan is None:
             table.add_row(Text(each.name), rows, "no plan", "", "", "")
@@ -170,9 +187,9 @@ def show_job_plans(console: Console, plans: Sequence[JobPlan]) -> None:
     if not all(each.is_declared for each in plans):
         said = "?: n_rows is not declared in the schema, and rows are never counted for a plan. Declare it."
         console.print(said, highlight=False, soft_wrap=True)
-    problems = {each.problem: each.name for each in reversed(plans) if each.problem}
-    for problem, name in reversed(problems.items()):  # each once, with the first job that has it
-        console.print(Text(f"{name}: {problem}", style="red"), soft_wrap=True)
+    for each in one_each(plans, lambda each: each.problem):
+        if each.problem:
+            console.print(Text(f"{each.name}: {each.problem}", style="red"), soft_wrap=True)
 
 
 def show_plan(console: Console, plan: FitPlan) -> None:
@@ -228,8 +245,12 @@ def _show_result(console: Console, result: JobResult) -> None:
     lines.append(("rows", f"{result.n_rows:,}"))
     if result.headline:
         lines += [("INTERNAL", UNCOVERED), *result.headline]
-    lines += [("written" if i == 0 else "", str(path)) for i, path in enumerate(result.files)]
     _show_lines(console, lines)
+    by_folder: dict[str, list[str]] = {}
+    for path in result.files:
+        by_folder.setdefault(str(path.parent), []).append(path.name)
+    for folder, names in by_folder.items():  # a path that is broken into lines cannot be copied
+        console.print(Text(f"written: {folder}/ {', '.join(names)}"), soft_wrap=True)
     show_decision(console, result.decision)
 
 
@@ -362,7 +383,8 @@ def _overview(outcomes: Sequence[JobOutcome]) -> Table:
     told = (label for o in outcomes if not isinstance(o, JobFailure) for label, _ in o.headline)
     labels = list(dict.fromkeys(label for label in told if label in OVERVIEW))
     names = ("state", "epsilon", *labels, "seconds")
-    table = Table("job", *[Column(name, no_wrap=True) for name in names], box=SIMPLE, padding=(0, 1, 0, 0))
+    columns = [Column("job", overflow="fold"), *[Column(name, no_wrap=True) for name in names]]
+    table = Table(*columns, box=SIMPLE, padding=(0, 1, 0, 0))
     if labels:
         table.caption = f"INTERNAL, {UNCOVERED}: {', '.join(labels)}"
     for outcome in outcomes:

@@ -34,11 +34,15 @@ class Watchers(Watcher):
         for each in self._all:
             each.finished(outcome)
 
+    def interrupted(self, job: Job, said: str) -> None:
+        for each in self._all:
+            each.interrupted(job, said)
+
 
 class EventLog(Watcher):
     """A watcher that appends a JSON line to a file when a job or one of its stages begins, and when a job ends.
 
-    No line holds a cell of a table. Figures computed on real rows are not among them.
+    A job that is interrupted has a line, too. No line holds a cell of a table, or a figure computed on real rows.
 
     Args:
         path: The file; lines are added to those that it has.
@@ -63,6 +67,9 @@ class EventLog(Watcher):
         begun = self._begun.get(outcome.name)
         seconds = {} if begun is None else {"seconds": round(time.monotonic() - begun, 1)}
         self._write("finished", outcome.name, **plain(outcome), **seconds)
+
+    def interrupted(self, job: Job, said: str) -> None:
+        self._write("interrupted", job.name, **({"note": said} if said else {}))
 
     def _write(self, event: str, job: str, **more: Any) -> None:
         line = json.dumps({"time": _now(), "event": event, "job": job, **more})

@@ -61,6 +61,9 @@ class Watcher:
     def finished(self, outcome: JobOutcome) -> None:
         """Take note of a job's outcome."""
 
+    def interrupted(self, job: Job, said: str) -> None:
+        """Take note that a running job was interrupted, and of its words on budget and checkpoint."""
+
 
 class LocalExecutor:
     """An executor that runs one job after the other, in this process.
@@ -80,7 +83,11 @@ class LocalExecutor:
             outcome = known(job, outcomes, self._again)
             if outcome is None:
                 watcher.started(job)
-                outcome = outcome_of(job, watcher.progress)
+                try:
+                    outcome = outcome_of(job, watcher.progress)
+                except KeyboardInterrupt as error:
+                    watcher.interrupted(job, _said_of(error))
+                    raise
             watcher.finished(outcome)
             outcomes[job.name] = outcome
         return list(outcomes.values())
@@ -104,43 +111,63 @@ class ProcessExecutor:
         """
         watcher = watcher or Watcher()
         outcomes: dict[str, JobOutcome] = {}
+        with threads_each(max((os.cpu_count() or 1) // self._workers, 1)), _Pool(watcher) as pool:
+            try:
+                self._run_all(jobs, pool, watcher, outcomes)
+            except BaseException:
+                pool.interrupt()
+                raise
+        return [outcomes[job.name] for job in jobs]
+
+    def _run_all(
+        self, jobs: Sequence[Job], pool: _Pool, watcher: Watcher, outcomes: dict[str, JobOutcome]
+    ) -> None:
+        """Run every job, and keep the outcomes of those that have ended."""
         waiting = list(jobs)
-        pool = _Pool(self._workers)
 
         def end(job: Job, outcome: JobOutcome) -> None:
             """Keep the outcome of a job."""
             watcher.finished(outcome)
             outcomes[job.name] = outcome
 
-        with threads_each(max((os.cpu_count() or 1) // self._workers, 1)), pool:
-            while waiting or pool.running:
-                ready = [job for job in waiting if set(job.needs) <= outcomes.keys()]
-                for job in ready[: self._workers - len(pool.running)]:
-                    waiting.remove(job)
-                    outcome = known(job, outcomes, self._again)
-                    if outcome is None:
-                        watcher.started(job)
-                        outcome = None if pool.begin(job) else lost(job, self._again)
-                    if outcome is not None:
-                        end(job, outcome)
-                if pool.running:
-                    job, found = pool.ended()
-                    end(job, found or lost(job, self._again))
-        return [outcomes[job.name] for job in jobs]
+        while waiting or pool.running:
+            ready = [job for job in waiting if set(job.needs) <= outcomes.keys()]
+            for job in ready[: self._workers - len(pool.running)]:
+                waiting.remove(job)
+                outcome = known(job, outcomes, self._again)
+                if outcome is None:
+                    watcher.started(job)
+                    outcome = None if pool.begin(job) else lost(job, self._again)
+                if outcome is not None:
+                    end(job, outcome)
+            if pool.running:
+                job, found = pool.ended()
+                end(job, found or lost(job, self._again))
+
+
+@dataclass(frozen=True)
+class _Interrupted:
+    """A job that was interrupted in its process.
+
+    Attributes:
+        said: Its words on budget and checkpoint.
+    """
+
+    said: str
 
 
 class _Pool:
     """Processes that run a job each, and are replaced after many. As a context, it ends them.
 
     Args:
-        size: The most processes.
+        watcher: Told of jobs that were interrupted.
 
     Attributes:
         running: The jobs that run, by their processes.
     """
 
-    def __init__(self, size: int) -> None:
-        self._size = size
+    def __init__(self, watcher: Watcher) -> None:
+        self._watcher = watcher
         self._idle: list[Worker] = []
         self._n_jobs: dict[Worker, int] = {}
         self.running: dict[Worker, Job] = {}
@@ -148,9 +175,7 @@ class _Pool:
     def __enter__(self) -> _Pool:
         return self
 
-    def __exit__(self, type_: type[BaseException] | None, *error: object) -> None:
-        for worker in self.running if type_ is not None else ():
-            worker.interrupt()
+    def __exit__(self, *error: object) -> None:
         for worker in [*self.running, *self._idle]:
             worker.end()
 
@@ -160,6 +185,9 @@ class _Pool:
             worker = self._idle.pop() if self._idle else Worker(_begin)
         except WorkerLostError:
             return False
+        except KeyboardInterrupt:
+            self._watcher.interrupted(job, "")
+            raise
         self.running[worker] = job
         self._n_jobs[worker] = self._n_jobs.get(worker, 0) + 1
         with suppress(WorkerLostError):  # as its answer says then
@@ -167,19 +195,43 @@ class _Pool:
         return True
 
     def ended(self) -> tuple[Job, JobOutcome | None]:
-        """Return a job that has ended, once one has, and its outcome, or ``None`` if its process was lost."""
+        """Return a job that has ended, once one has, and its outcome, or ``None`` if its process was lost.
+
+        Raises:
+            KeyboardInterrupt: it was interrupted.
+        """
         worker = first_ready(list(self.running))
-        try:
-            outcome: JobOutcome | None = worker.answer()
-        except WorkerLostError:
-            outcome = None
+        outcome = _answer_of(worker)
         job = self.running.pop(worker)
         if outcome is None or self._n_jobs[worker] >= JOBS_A_PROCESS:
             del self._n_jobs[worker]
             worker.end()
         else:
             self._idle.append(worker)
+        if isinstance(outcome, _Interrupted):
+            self._watcher.interrupted(job, outcome.said)
+            raise KeyboardInterrupt
         return job, outcome
+
+    def interrupt(self) -> None:
+        """Interrupt the jobs that run, once their processes have loaded what they need, and wait for their ends."""
+        for worker in self.running:
+            worker.interrupt()
+        for worker, job in self.running.items():
+            outcome = _answer_of(worker)
+            if outcome is None or isinstance(outcome, _Interrupted):
+                self._watcher.interrupted(job, "" if outcome is None else outcome.said)
+            else:
+                self._watcher.finished(outcome)
+
+
+def _answer_of(worker: Worker) -> JobOutcome | _Interrupted | None:
+    """Return the outcome of the job that a process runs, once it has ended; ``None`` if the process was lost."""
+    try:
+        outcome: JobOutcome | _Interrupted = worker.answer()
+    except WorkerLostError:
+        return None
+    return outcome
 
 
 def _begin() -> None:
@@ -187,10 +239,13 @@ def _begin() -> None:
     log_to_stderr("%(processName)s: ")
 
 
-def _outcome_there(job: Job) -> JobOutcome:
+def _outcome_there(job: Job) -> JobOutcome | _Interrupted:
     """Return the outcome of a job that is run in a process of its own, which has its name meanwhile."""
     multiprocessing.current_process().name = job.name
-    return outcome_of(job)
+    try:
+        return outcome_of(job)
+    except KeyboardInterrupt as error:
+        return _Interrupted(_said_of(error))
 
 
 def known(job: Job, outcomes: Mapping[str, JobOutcome], again: bool) -> JobOutcome | None:
@@ -265,6 +320,16 @@ def refused(outcome: JobOutcome) -> bool:
     if isinstance(outcome, JobResult):
         return outcome.decision.outcome == "failed"
     return isinstance(outcome, FinishedJob) and outcome.decision == "failed"
+
+
+def _said_of(error: BaseException) -> str:
+    """Return the words of an interrupted job on its budget and its checkpoint."""
+    return " ".join(spent_notes(error) + kept_notes(error))
+
+
+def kept_notes(error: BaseException) -> list[str]:
+    """Return the notes on a checkpoint among those of an interrupt."""
+    return [note for note in getattr(error, "__notes__", ()) if note.startswith(KEPT)]
 
 
 def describe_error(error: BaseException) -> str:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from tabgan.errors import TabGANError
@@ -39,6 +39,18 @@ class JobPlan:
     is_declared: bool
     plan: FitPlan | None
     problem: str = ""
+
+
+def one_each(plans: Sequence[JobPlan], key: Callable[[JobPlan], Hashable]) -> list[JobPlan]:
+    """Return the first plan of each key, named by its job and the number of others that share it."""
+    sharing: dict[Hashable, list[JobPlan]] = {}
+    for plan in plans:
+        sharing.setdefault(key(plan), []).append(plan)
+    found = []
+    for first, *_ in sharing.values():
+        n_others = len({each.name for each in sharing[key(first)]}) - 1
+        found.append(replace(first, name=first.name + (f" and {n_others:,} more" if n_others else "")))
+    return found
 
 
 def plans_of(jobs: Sequence[Job]) -> list[JobPlan]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -39,23 +40,26 @@ class _Row:
     reports: tuple[tuple[str, str], ...] = ()
     links: tuple[tuple[str, str], ...] = ()
     error: str = ""
+    broken: tuple[str, ...] = ()
 
 
-def index_page(outcomes: Sequence[JobOutcome], path: Path, ended: str) -> str:
+def index_page(outcomes: Sequence[JobOutcome], path: Path, ended: str, file: str = "") -> str:
     """Return the page as HTML. It is INTERNAL: figures on real rows are among its figures.
 
     Args:
         outcomes: The outcomes of the jobs.
         path: The place of the page, to which its links are relative.
         ended: The time at which the batch ended.
+        file: The file that describes the jobs.
     """
     rows = [_row(outcome, path.parent.absolute()) for outcome in outcomes]
     rows.sort(key=lambda row: row.state not in _FIRST)  # else in their order
     labels = list(dict.fromkeys(label for row in rows for label in row.headline))
-    n_failed = sum(isinstance(outcome, JobFailure) for outcome in outcomes)
-    counted = f"{len(outcomes):,} jobs" + (f", {n_failed:,} failed" if n_failed else "")
+    states = Counter(row.state for row in rows)
+    ended_as = ", ".join(f"{n:,} {state}" for state, n in states.items())
+    counted = f"{len(rows):,} {'job' if len(rows) == 1 else 'jobs'}: {ended_as}"
     return _template().render(
-        title="Batch of jobs",
+        title=f"Jobs of {Path(file).name}" if file else "Batch of jobs",
         rows=rows,
         labels=labels,
         counted=counted,
@@ -74,13 +78,15 @@ def _row(outcome: JobOutcome, folder: Path) -> _Row:
         state = state if outcome.privacy.is_private or state != "done" else "no release"
     else:
         epsilon, state = outcome.epsilon, f"{state} before"
+    broken = tuple(each.text for each in outcome.decision.failed) if isinstance(outcome, JobResult) else ()
     files = sorted(outcome.files, key=lambda file: _FOLDERS.index(file.parent.name))[:_MOST_LINKS]
     links = [
         (f"{file.parent.name}/{file.name}", quote(os.path.relpath(file.absolute(), folder))) for file in files
     ]
     first = tuple(link for link in links if link[0].rpartition("/")[2] in _FIRST_FILES)
     others = tuple(link for link in links if link not in first)
-    return _Row(outcome.name, state, epsilon, outcome.n_rows, dict(outcome.headline), first, others)
+    headline = dict(outcome.headline)
+    return _Row(outcome.name, state, epsilon, outcome.n_rows, headline, first, others, broken=broken)
 
 
 @lru_cache(maxsize=1)

@@ -122,35 +122,55 @@ def _build(
     """Return the jobs in parsed YAML, and all their problems."""
     items, defaults, problems = _items(data)
     problems += _fixed(overrides, [defaults, *(item for _, item in items)])
-    jobs, families, stated, heads = [], {}, set(), {}
-    for raw in _expanded(items, defaults, path, problems, lines):
-        stated |= {str(raw.name), raw.family}
+    jobs, families, heads = [], {}, {}
+    raws = list(_expanded(items, defaults, path, problems, lines))
+    stated = {name for raw in raws for name in (str(raw.name), raw.family)}
+    of_overrides: dict[str, list[str]] = {}
+    for raw in raws:
         try:
             job, found = _job(_overridden(raw.data, overrides), path.parent)
         except ConfigError as error:
-            problems.append(f"job {str(raw.name)!r}: {error}")
+            of_overrides.setdefault(str(error), []).append(str(raw.name))
             continue
-        told = [
-            f"job {str(raw.name)!r}: --set {problem}"
-            if _is_overridden(where, overrides)
-            else _told(lines, raw.place, str(raw.name), where, problem)
-            for where, problem in found
-        ]
-        problems += [
-            each for each in told if each not in problems
-        ]  # a problem of the defaults is reported once
+        for where, problem in found:
+            if _is_overridden(where, overrides):
+                of_overrides.setdefault(f"--set {problem}", []).append(str(raw.name))
+                continue
+            told = _told(lines, raw, where, problem)
+            problems.append(told)  # repeated for each of several jobs made from one
+        head = _line(lines, raw.place, "needs" if raw.data.get("needs") else "name")
+        heads[str(raw.name)] = head
         if job:
             jobs.append(job)
             families[job.name] = raw.family
-            heads[job.name] = _line(lines, raw.place, "needs" if job.needs else "name")
-    names = Counter(job.name for job in jobs)
-    problems += [
-        f"{heads[name]}job {name!r}: name: {count} jobs have it."
-        for name, count in names.items()
-        if count > 1
-    ]
+        else:
+            problems += _vain_needs(raw, stated, head)
+    for problem, names in of_overrides.items():
+        others = f" and {len(names) - 1:,} more" if len(names) > 1 else ""
+        problems.append(f"job {names[0]!r}{others}: {problem}")
+    last = {str(raw.name): _line(lines, raw.place, "name") for raw in raws}
+    for name, count in Counter(str(raw.name) for raw in raws).items():
+        if count > 1:
+            problems.append(f"{last[name]}job {name!r}: name: {count} jobs have it.")
     jobs, in_vain = _in_order(jobs, families, stated, heads)
-    return jobs, problems + in_vain
+    return jobs, sorted(dict.fromkeys(problems + in_vain), key=_line_of)
+
+
+def _line_of(problem: str) -> int:
+    """Return the line that a problem begins with; 0 without one."""
+    found = re.match(r"line (\d+): ", problem)
+    return int(found[1]) if found else 0
+
+
+def _vain_needs(raw: RawJob, stated: Collection[str], head: str) -> list[str]:
+    """Return the needs of no job, of a job that has problems of its own."""
+    needs = raw.data.get("needs")
+    named = [need for need in needs if isinstance(need, str)] if isinstance(needs, list) else []
+    return [
+        f"{head}job {raw.family!r}: needs: no other job {need!r}.{nearest(need, sorted(stated))}"
+        for need in named
+        if need not in stated
+    ]
 
 
 def _fixed(overrides: Mapping[str, object], items: Sequence[Any]) -> list[str]:
@@ -218,14 +238,25 @@ def _expanded(
         yield from found
 
 
-def _told(lines: Mapping[str, int], place: str, name: str, where: str, problem: str) -> str:
-    """Return a problem with its line: that of the job, or that of the defaults if the key is stated there only."""
-    keys = where
-    while keys and f"{place}.{keys}" not in lines:
+def _told(lines: Mapping[str, int], raw: RawJob, where: str, problem: str) -> str:
+    """Return a problem with its line: that of the job's item, or of the matrix or the defaults that state its key."""
+    stated = [key for key in _upward(where) if f"{raw.place}.matrix.{key}".lstrip(".") in lines]
+    if stated:
+        line = _line(lines, raw.place, f"matrix.{stated[0]}")
+        return f"{line}job {raw.family!r}: matrix.{problem}"
+    for keys in _upward(where):
+        if f"{raw.place}.{keys}" in lines:
+            break
         if f"defaults.{keys}" in lines:
             return f"line {lines[f'defaults.{keys}']}: defaults: {problem}"
+    return f"{_line(lines, raw.place, where)}job {raw.family!r}: {problem}"
+
+
+def _upward(keys: str) -> Iterator[str]:
+    """Return an iterator over a key path and those around it."""
+    while keys:
+        yield keys
         keys = keys.rpartition(".")[0]
-    return f"{_line(lines, place, where)}job {name!r}: {problem}"
 
 
 def _line(lines: Mapping[str, int], place: str, keys: str) -> str:

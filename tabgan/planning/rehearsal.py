@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from tabgan._util.logs import unlogged
 from tabgan.fitting.session import Request
 from tabgan.planning.dependence import FINE, assumed_dependence
 from tabgan.planning.madeup import made_up
@@ -144,7 +145,10 @@ def rehearse(request: Request, header: PublicHeader, n_rows: int) -> Rehearsal:
     """
     rows = made_up(header, request.schema, n_rows, untyped_text=request.untyped_text)
     measurer = RehearsedMeasurer(request.plan, n_rows, rows.times)
-    measured = measure_table(rows, request.schema, request.plan, measurer, untyped_text=request.untyped_text)
+    with unlogged():  # warnings would be of made-up rows
+        measured = measure_table(
+            rows, request.schema, request.plan, measurer, untyped_text=request.untyped_text
+        )
     names = [column.encoder.name for column in measured.released.columns]
     return Rehearsal(
         request.plan,

@@ -51,11 +51,14 @@ class TestRoot:
     def test_usage(self, arguments):
         _run(*arguments, code=2)
 
-    def test_the_log_has_one_style_of_dates_and_only_our_own_words(self):
+    @pytest.mark.parametrize("is_first", [True, False], ids=["a command", "a process that runs a job"])
+    def test_the_log_has_one_style_of_dates_and_only_our_own_words(self, is_first):
+        opacus = "logging.basicConfig(format='%(asctime)s', datefmt='%m/%d/%Y')\n"  # when it is imported
+        ours = "app._log_to_stderr()\n"
         code = (
-            "import logging; from tabgan.cli import app; app._log_to_stderr()\n"
-            "logging.basicConfig(format='%(asctime)s', datefmt='%m/%d/%Y')  # as opacus does\n"
-            "logging.getLogger('tabgan.synthesizer').warning('ours')\n"
+            "import logging; from tabgan.cli import app\n"
+            + (ours + opacus if is_first else opacus + ours)
+            + "logging.getLogger('tabgan.synthesizer').warning('ours')\n"
             "logging.getLogger('other').warning('theirs')"
         )
         said = subprocess.run(
@@ -122,7 +125,7 @@ class TestRun:
         assert re.search(r"epsilon spent +1 of 1", result.stdout)
         assert re.search(r"delta +1e-06", result.stdout)
         assert re.search(r"quality +0\.97", result.stdout)
-        assert "out/people/internal/report.html" in result.stdout
+        assert "written: out/people/internal/ report.html, report.json" in result.stdout
         assert "people: training" in result.stderr
 
     def test_privacy_off_is_said(self):

@@ -98,5 +98,18 @@ def test_a_file_of_many_jobs_has_as_many_plans_as_there_is_time_for(folder, monk
     )
     (folder / "s.yaml").write_text(SCHEMA + "n_rows: 20000\n")
     said = run("run", "jobs.yaml", "--dry-run").output
-    assert said.count("no plan") == 2  # seeds share one
-    assert said.count("--only makes that of one job") == 1
+    assert said.count("no plan") == 1  # seeds share one
+    assert "and 1 more: only the first" in said
+
+
+def test_a_dry_run_has_its_plans_as_json_and_warns_of_no_made_up_rows(folder, caplog):
+    (folder / "jobs.yaml").write_text(
+        "matrix: {model.epsilon: [1, 2], random_state: [0, 1]}\nsource: {path: people.csv}\n"
+        "needs: []\nschema: {n_rows: 20000}\noutput: {folder: out}\n"
+    )
+    jobs = json.loads(run("run", "jobs.yaml", "--dry-run", "--json").stdout)["jobs"]
+    assert [job["state"] for job in jobs] == ["runs"] * 4
+    (planned,) = jobs[0]["expected"]
+    assert planned["n_rows"] == 20_000
+    assert planned["plan"]["two_way"]["value"] > 0
+    assert not caplog.records

@@ -115,18 +115,18 @@ class TestProblems:
         assert problems == [
             "jobs.yaml: line 3: job 'a': source.path: no file 'poeple.csv'. Did you mean 'people.csv'?",
             "jobs.yaml: line 3: job 'a': source.holdot: unknown key. Did you mean 'holdout'?",
-            "jobs.yaml: line 5: job 'a': output.folder: expected a path as text, got 7.",
-            "jobs.yaml: line 5: job 'a': output.rows: expected an integer of at least 1, got 'many'. "
-            "Write a number, or same for about as many as the table has.",
             "jobs.yaml: line 4: job 'a': model.epsilon: expected a number in (0, inf), got 0. "
             "Write epsilon: null to switch privacy off.",
             "jobs.yaml: line 4: job 'a': model.delta: expected a number in (0, 1), got 1.0. "
             "Use less than 1 / number of rows.",
             "jobs.yaml: line 4: job 'a': model.epochs: unknown key.",
+            "jobs.yaml: line 5: job 'a': output.folder: expected a path as text, got 7.",
+            "jobs.yaml: line 5: job 'a': output.rows: expected an integer of at least 1, got 'many'. "
+            "Write a number, or same for about as many as the table has.",
             "jobs.yaml: line 6: job 'a': random_state: expected an integer of at least 0, got -1.",
             "jobs.yaml: line 7: job 'b': source: expected a value, got nothing. The key is required.",
-            "jobs.yaml: line 9: job 'b': report: expected a mapping of keys and values, got 'maybe'.",
             "jobs.yaml: line 8: job 'b': sorce: unknown key. Did you mean 'source'?",
+            "jobs.yaml: line 9: job 'b': report: expected a mapping of keys and values, got 'maybe'.",
         ]
 
     @pytest.mark.parametrize(

@@ -104,10 +104,19 @@ class TestLocal(ExecutorContract):
         def interrupt(*arguments, **options):
             raise KeyboardInterrupt
 
+        class Notes(Watcher):
+            said = ""
+
+            def interrupted(self, job, said):
+                self.said += f"{job.name}: {said}"
+
         monkeypatch.setattr(fake_model, "sample", interrupt)
+        notes = Notes()
         with pytest.raises(KeyboardInterrupt):
-            self.executor.run(jobs)
+            self.executor.run(jobs, notes)
         assert not (tmp_path / "out").exists()
+        assert notes.said.startswith("one: ")
+        assert "two" not in notes.said
 
 
 def test_an_interrupt_names_the_checkpoint_from_which_the_same_command_resumes(jobs, monkeypatch, tmp_path):

@@ -181,8 +181,30 @@ class TestNeeds:
         item = "- name: %s\n  source: {path: people.csv}\n  needs: [%s]\n"
         found = problems_of(load, item % ("a", "b") + item % ("b", "a") + item % ("c", "nope"))
         assert [each.partition(": needs")[0] for each in found] == [
-            "jobs.yaml: line 9: job 'c'",
             "jobs.yaml: line 3",
+            "jobs.yaml: line 9: job 'c'",
+        ]
+
+    def test_of_a_job_with_another_problem_are_told_as_well(self, load):
+        item = "- name: a\n  source: {path: people.csv}\n  needs: [%s]\n  random_state: -1\n"
+        found = problems_of(load, item % "nope" + item.replace("[%s]", "[]"))
+        assert [each.partition("jobs.yaml: ")[2].partition(" expected")[0] for each in found] == [
+            "line 3: job 'a': needs: no other job 'nope'.",
+            "line 4: job 'a': random_state:",
+            "line 5: job 'a': name: 2 jobs have it.",
+            "line 8: job 'a': random_state:",
+        ]
+
+    def test_one_of_many_jobs_is_told_once_at_the_line_that_states_it(self, load):
+        text = (
+            "defaults: {model: {epsilon: 1}}\njobs:\n- name: a\n  source: {path: people.csv, holdout: 7}\n"
+            "  matrix:\n    model.epsilon: [1, -1]\n    random_state: [0, 1.5, 2]\n"
+        )
+        found = problems_of(load, text)
+        assert [each.partition("jobs.yaml: ")[2].partition(": expected")[0] for each in found] == [
+            "line 4: job 'a': source.holdout",
+            "line 6: job 'a': matrix.model.epsilon",
+            "line 7: job 'a': matrix.random_state",
         ]
 
     def test_of_an_only_job_come_with_it(self, load):

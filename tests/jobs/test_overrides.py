@@ -56,6 +56,13 @@ def test_a_wrong_one_is_told_with_its_key_path(folder, pair, said):
     assert "line 2" not in str(error.value)  # where the file has another value
 
 
+def test_a_wrong_one_is_told_once_for_all_jobs(folder):
+    with pytest.raises(ConfigError) as error:
+        jobs(folder, TWO, "model.epsilon=-1")
+    assert str(error.value).count("--set model.epsilon") == 1
+    assert "job 'a' and 1 more: --set model.epsilon" in str(error.value)
+
+
 def test_problems_of_the_file_keep_their_lines(folder):
     with pytest.raises(ConfigError) as error:
         jobs(folder, "source: {path: people.csv}\nmodel: {epsilon: -1}\n", "model.delta=7")

@@ -6,6 +6,7 @@ import importlib
 import json
 import os
 import re
+import signal
 import subprocess
 import sys
 import time
@@ -17,6 +18,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+import tabgan
 from tabgan._util.processes import end_with, threads_each, without_main
 from tabgan.jobs import executors
 from tabgan.jobs.config import ReportOptions
@@ -159,6 +161,36 @@ def test_processes_that_cannot_start_fail_their_jobs(folder, monkeypatch):
 
 
 @pytest.mark.family
+@pytest.mark.slow
+@pytest.mark.parametrize("moment", ["libraries are loaded", "a fit runs"])
+def test_an_interrupt_of_the_command_alone_ends_all_jobs_in_words(folder, moment):
+    rng = np.random.default_rng(0)
+    wide = pd.DataFrame(rng.integers(0, 50, (20_000, 40)), columns=[f"c{i}" for i in range(40)])
+    wide.to_csv("people.csv", index=False)
+    arguments = "-m tabgan run jobs.yaml --workers 2 --log-json log.jsonl"
+    started = subprocess.Popen(
+        [sys.executable, *arguments.split()],
+        stderr=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(Path(tabgan.__file__).parents[1])},
+        # a shell has processes in the background ignore it
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+    )
+    until = Path("log.jsonl" if moment == "libraries are loaded" else "one.ledger")
+    while not (until.exists() and until.stat().st_size > 0):
+        assert started.poll() is None
+        time.sleep(0.01)
+    started.send_signal(signal.SIGINT)
+    said = started.communicate(timeout=120)[1]
+    assert started.returncode == 130
+    assert "Traceback" not in said
+    assert "one: interrupted." in said
+    assert ("resumes from it" in said) == Path("one.ledger").exists()
+    assert '"interrupted"' in Path("log.jsonl").read_text()
+    assert not Path("out/one").exists()
+
+
 def test_a_process_ends_with_its_parent():
     code = (
         "import os, subprocess, sys, time\n"

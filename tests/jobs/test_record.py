@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import tabgan
+from tabgan.evaluation.gate import Check, Decision
 from tabgan.jobs import record
 from tabgan.jobs.bundle_options import BundleOptions
 from tabgan.jobs.eventlog import EventLog, Watchers, summary_of
@@ -139,3 +140,12 @@ class TestEvents:
         assert "&lt;b&gt;It&lt;/b&gt; failed." in page
         assert '<a href="../out/one/release/synthetic.csv">release/synthetic.csv</a>' in page
         assert "INTERNAL" in page
+
+    def test_the_page_says_why_a_release_was_refused_and_of_which_file(self, jobs, tmp_path, fake_model):
+        (done,) = LocalExecutor().run(jobs[:1])
+        check = Check("tvd2", "pairs", "at_most", 0.1, 0.2, False, "Pairs: 0.2; the maximum is 0.1.")
+        withheld = replace(done, decision=Decision("failed", (check,)))
+        page = index_page([withheld], tmp_path / "index.html", "2026-01-01", "some/batch.yaml")
+        assert "<li>Pairs: 0.2; the maximum is 0.1.</li>" in page
+        assert "<h1>Jobs of batch.yaml</h1>" in page
+        assert "1 job: 1 withheld" in page

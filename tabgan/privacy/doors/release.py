@@ -93,7 +93,8 @@ def release_table(
     completed = {r.encoder.name: r.encoder.column for r in released}
     schema = declared.replace([completed.get(c.name, c) for c in columns])
     found = (door.verdicts, door.unsure, door.distinct, dict.fromkeys(door.axes, door.hidden))
-    table = ReleasedTable(schema, tuple(released), *pool_rows(n_rows, released, plan), *found)
+    rows, rows_noise = pool_rows(n_rows, released, plan)
+    table = ReleasedTable(schema, tuple(released), rows, rows_noise, *found)
     told.warn_of_unclear_kinds(table.unclear)
     told.warn_of_limits(released, door.axes)
     told.warn_of_coarse_columns(released, door.unsure)
