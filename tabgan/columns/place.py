@@ -429,7 +429,8 @@ class CutPlaces(ColumnEncoder):
         cell = positions % self._whole.n_values
         start, stop = self._ends[self._starts[cell]], self._ends[self._starts[cell + 1]]
         is_met = (positions < self._whole.n_values) & (stop > start)
-        found = np.asarray(self._whole.inverse_transform(1 + cell, rng))  # the rest is never asked for
+        # Those that are not met are never asked for. pandas 3 hands out arrays that cannot be written to.
+        found: np.ndarray = self._whole.inverse_transform(1 + cell, rng).to_numpy(copy=True)
         at = rng.integers(start[is_met], stop[is_met])
         block = self._blocks[np.searchsorted(self._ends, at, side="right") - 1]
         x, y = (rng.integers(block[:, 2 * k], block[:, 2 * k + 1] + 1) for k in (0, 1))
