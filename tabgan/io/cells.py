@@ -73,7 +73,7 @@ def _say_what_has_no_name(header: Header, path: AnyPath) -> None:
 def frame_of(columns: Collection[Collection[object]], names: Collection[str]) -> pd.DataFrame:
     """Return a table of objects from the cells of each column, whatever the names are."""
     frame = pd.DataFrame({i: pd.Series(list(cells), dtype=object) for i, cells in enumerate(columns)})
-    frame.columns = pd.Index(list(names), dtype=object)
+    frame.columns = pd.Index(list(names))
     return frame
 
 

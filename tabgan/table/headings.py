@@ -132,7 +132,7 @@ def named_columns_of(df: pd.DataFrame) -> pd.DataFrame:
     if not isinstance(df.columns, pd.MultiIndex) and all(isinstance(each, str) for each in df.columns):
         return df
     names = [name_of(_trimmed(label)) for label in df.columns]
-    return df if None in names else df.set_axis(pd.Index(names, dtype=object), axis=1)
+    return df if None in names else df.set_axis(pd.Index(names), axis=1)
 
 
 def as_named(table: T, headings: Headings | None) -> T:

@@ -241,5 +241,5 @@ class TestRoundTrip:
         pd.testing.assert_frame_equal(read_table(path, separator="auto", dtypes=dtypes, **form), df)
 
     def test_one_column_whose_name_has_blanks(self, tmp_path):
-        df = pd.DataFrame({"first name": ["a", np.nan, "  "]})
+        df = pd.DataFrame({"first name": ["a", np.nan, "  "]}, dtype=object)
         pd.testing.assert_frame_equal(read_table(write_table(df, tmp_path / "t.csv"), as_text=True), df)
