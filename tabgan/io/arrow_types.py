@@ -182,5 +182,12 @@ def _plain(column: pa.ChunkedArray | pa.Array, type_: pa.DataType) -> pa.Chunked
 
 
 def _with_objects(df: pd.DataFrame) -> pd.DataFrame:
-    """Return a table with text as objects, as pandas before 3 reads it: dtypes are then the same under every pandas."""
-    return df.astype({name: object for name, dtype in df.dtypes.items() if str(dtype) == "str"})
+    """Return a table with text as objects, ``None`` where it is missing, as pandas before 3 reads it.
+
+    Dtypes and cells are then the same under every pandas.
+    """
+    found = df.astype({name: object for name, dtype in df.dtypes.items() if str(dtype) == "str"})
+    for name, dtype in df.dtypes.items():
+        if str(dtype) == "str":
+            found[name] = found[name].where(df[name].notna(), None)
+    return found

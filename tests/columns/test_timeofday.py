@@ -237,7 +237,7 @@ class TestWholeWay:
         sample = model.sample(50, random_state=1)
         assert TabGAN.load(tmp_path / "model.tabgan").sample(50, random_state=1).equals(sample)
         write_table(sample, tmp_path / "t.parquet")
-        assert read_table(tmp_path / "t.parquet").equals(sample)
+        assert read_table(tmp_path / "t.parquet").equals(sample.astype({"ward": object}))
         write_table(sample, tmp_path / "t.csv", escape_formulas=True)
         read = read_table(tmp_path / "t.csv", as_text=True)["start"]
         assert Time(name="start", format="%H:%M:%S").read(read).tolist() == pytest.approx(
