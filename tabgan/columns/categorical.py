@@ -71,7 +71,9 @@ class CategoricalEncoder(ColumnEncoder):
         return str(chosen[0]) if len(chosen) == 1 else json.dumps(chosen, ensure_ascii=False, default=str)
 
     def in_dictionary(self) -> Self:
-        is_text = known_dtype(self.dtype) == "object" and all(isinstance(each, str) for each in self.shown)
+        is_text = known_dtype(self.dtype) in ("object", "str") and all(
+            isinstance(each, str) for each in self.shown
+        )
         if not is_text or self._tail is not None:
             return self
         found = copy.copy(self)

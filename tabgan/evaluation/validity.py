@@ -215,9 +215,12 @@ def _aspect(checked: Mapping[str, Checked], name: str) -> Figure:
 
 
 def _plain_dtype(dtype: str) -> str:
-    """Return a dtype's name without its unit, nullable ones as NumPy's: a file does not distinguish them."""
+    """Return a dtype's name without its unit, nullable ones as NumPy's: a file does not distinguish them.
+
+    Text of dtype ``str``, as pandas 3 has it, is ``object``, as it was before.
+    """
     plain = without_unit(dtype)
-    return {"boolean": "bool"}.get(
+    return {"boolean": "bool", "str": "object"}.get(
         plain, plain.lower() if plain.lower().startswith(("int", "uint")) else plain
     )
 

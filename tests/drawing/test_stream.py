@@ -160,7 +160,7 @@ class TestFormats:
         with part_sink(tmp_path / "a.parquet", "parquet", "none", {}, types_of(first)) as sink:
             sink.write(first)
             sink.write(second)
-        assert pd.read_parquet(tmp_path / "a.parquet")["a"].tolist() == ["x", None, None, None]
+        assert pq.read_table(tmp_path / "a.parquet")["a"].to_pylist() == ["x", None, None, None]
 
     @pytest.mark.parametrize("df", [pd.DataFrame({"Größe €": ["a"]}), pd.DataFrame({"a": ["€"]})])
     def test_names_and_text_that_the_encoding_cannot_hold_end_in_words(self, tmp_path, df):
@@ -194,10 +194,10 @@ class TestFormats:
         source = RowSource.of(model._fitted, None)
         drawn = _chunk_of(source.in_dictionaries()), _chunk_of(source)
         assert isinstance(drawn[0]["town"].dtype, pd.CategoricalDtype)
-        pd.testing.assert_frame_equal(drawn[0].astype({"town": object}), drawn[1])
+        pd.testing.assert_frame_equal(drawn[0].astype({"town": drawn[1]["town"].dtype}), drawn[1])
         model.sample_to(tmp_path / "a.parquet", 230, random_state=1)
         read = pq.read_table(tmp_path / "a.parquet")
-        assert read.schema.field("town").type == pa.string()
+        assert read.schema.field("town").type == types_of(drawn[1]).field("town").type
         assert pd.read_parquet(tmp_path / "a.parquet").dtypes.to_dict() == drawn[1].dtypes.to_dict()
 
     def test_text_that_a_rule_looks_at_stays_as_it_is(self, model):
