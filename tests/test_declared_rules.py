@@ -721,3 +721,13 @@ def test_rows_of_entities_are_completed_under_rules(few_rows, fares):
     whole = model.complete(pd.DataFrame({"net": [20.0, None], "who": [7, 8]}), random_state=0)
     assert (whole.net <= whole.gross).all()
     assert whole.who.tolist() == [7, 8]
+
+
+def test_a_formula_is_solved_for_a_column_of_any_name():
+    df = pd.DataFrame({"self": np.arange(200) % 5}).assign(total=lambda t: t["self"] * 2)
+    schema = Schema(
+        [Numeric(name="self", bounds=(0, 4), decimals=0), Numeric(name="total", bounds=(0, 8), decimals=0)],
+        rules=[Formula("total", "self * 2")],
+    )
+    model = TabGAN(epsilon=None, schema=schema, adversary_share=0, random_state=0).fit(df)
+    assert model.complete(pd.DataFrame({"total": [6]}))["self"].tolist() == [3]

@@ -47,7 +47,11 @@ def check_label_column(name: str | None, names: Iterable[str]) -> None:
 
 def with_label_column(df: pd.DataFrame, name: str | None) -> pd.DataFrame:
     """Return a frame with a last column that is true in every row; as it is without a name."""
-    return df if name is None else df.assign(**{name: True})
+    if name is None:
+        return df
+    df = df.copy(deep=False)
+    df[name] = True
+    return df
 
 
 def beside(path: Path) -> Path:

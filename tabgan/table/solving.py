@@ -65,7 +65,9 @@ def _solved(
     kept = kept[is_known(encoder, encoder.positions[name], cells.iloc[kept].reset_index(drop=True))]
     filled = rows[name].astype(object) if name in rows else pd.Series(None, index=rows.index, dtype=object)
     filled.iloc[at[kept]] = cells.iloc[kept].astype(object).to_numpy()
-    return rows.assign(**{name: filled})
+    rows = rows.copy(deep=False)
+    rows[name] = filled
+    return rows
 
 
 def _is_no_number(column: Column) -> bool:

@@ -40,11 +40,12 @@ class TestSamples:
         assert label_of(model.sample(0)) == EXPECTED | {"n_rows": 0}
         assert label_of(pd.DataFrame()) is None
 
-    def test_in_a_column_on_request(self, model):
-        sample = model.sample(5, label_column="made up")
-        assert sample.columns.tolist() == ["x", "made up"]
-        assert sample["made up"].dtype == bool
-        assert sample["made up"].all()
+    @pytest.mark.parametrize("name", ["made up", "self"])
+    def test_in_a_column_on_request(self, model, name):
+        sample = model.sample(5, label_column=name)
+        assert sample.columns.tolist() == ["x", name]
+        assert sample[name].dtype == bool
+        assert sample[name].all()
         assert label_of(sample) is not None
 
     @pytest.mark.parametrize(
