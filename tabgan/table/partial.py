@@ -118,8 +118,9 @@ class PartialRows:
             return given
         if not is_given.any():
             return drawn
-        values = drawn.astype(object)
-        values[is_given] = _of_text(given[is_given].astype(object), drawn, column)
+        cells = drawn.astype(object).to_numpy(copy=True)
+        cells[is_given] = _of_text(given[is_given].astype(object), drawn, column).to_numpy()
+        values = pd.Series(cells, index=drawn.index, name=drawn.name, dtype=object)
         if not column.is_modelled:
             values = _apart(values, is_given, column)
         whole = _as_dtype(values, drawn)

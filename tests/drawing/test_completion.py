@@ -113,7 +113,12 @@ class Hostile:
     __hash__ = None
 
 
-@pytest.mark.parametrize("cell", [Hostile(), [SECRET], Decimal("sNaN"), 10**500])
+def test_an_integer_that_no_array_holds_stays(model):
+    rows = pd.DataFrame({"plan": pd.Series([10**500, None], dtype=object)})
+    assert model.complete(rows, unknown="ignore")["plan"][0] == 10**500
+
+
+@pytest.mark.parametrize("cell", [Hostile(), [SECRET], Decimal("sNaN")])
 def test_an_error_about_an_odd_cell_does_not_quote_it(model, cell):
     """Neither by itself nor by an error that it followed from."""
     rows = pd.DataFrame({"plan": pd.Series([cell, None], dtype=object)})
