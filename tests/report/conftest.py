@@ -39,7 +39,12 @@ SECRET = "Zanzibar-4711"
 HOSTILE = '<script>alert("1")</script>\'{{ 7*7 }}'
 LONG = "x" * 10_000
 RTL = "\u202eevil \u05e9\u05dc\u05d5\u05dd\u2069"
-ODD = "line\nbreak\x00\ud800 \U0001f600"
+try:
+    pd.Index(["\ud800"])
+    SURROGATE = "\ud800"
+except UnicodeEncodeError:  # pandas 3 has no such text
+    SURROGATE = ""
+ODD = f"line\nbreak\x00{SURROGATE} \U0001f600"
 
 SCHEMA = Schema(
     columns=[
