@@ -72,6 +72,7 @@ def test_other_things_are_refused():
 
 
 def test_a_notebook_has_bars_of_tqdm_where_there_is_one(screen, monkeypatch, capsys):
+    pytest.importorskip("tqdm")
     looked_at = screen(True)
     looked_at.is_jupyter = True
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
@@ -149,6 +150,7 @@ class TestRows:
             assert tell._bars.tasks[0].completed == 4_000
 
     def test_a_notebook_counts_them_too(self, screen, monkeypatch, capsys):
+        pytest.importorskip("tqdm")
         looked_at = screen(True)
         looked_at.is_jupyter = True
         monkeypatch.setattr(progress, "PATIENCE", 0.0)

@@ -31,11 +31,13 @@ def test_sdmetrics_own_score(make):
 
 
 def test_all_is_well_with_a_copy(make):
+    pytest.importorskip("sdmetrics")
     real = make(100, 0)
     assert evaluate(real, make(100, 1), real)["diagnostic"].value == 1
 
 
 def test_identifiers_alone():
+    pytest.importorskip("sdmetrics")
     table = pd.DataFrame({"id": range(50), "no": range(50)})
     assert evaluate(table, table, table)["diagnostic"].value == 1
     assert evaluate(table, table, table.assign(id=7, no=7))["diagnostic"].value < 0.6

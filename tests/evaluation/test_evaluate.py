@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import traceback
+from importlib.util import find_spec
 
 import numpy as np
 import pandas as pd
@@ -31,6 +32,8 @@ def keep(monkeypatch, step=None):
     monkeypatch.setattr(suite, "COMPUTED", computed)
 
 
+#: Figures that there are only with sdmetrics, where it is not installed.
+NOT_COMPUTED = () if find_spec("sdmetrics") else ("diagnostic", "shapes", "trends")
 NAMES = [
     *("missing_rows", "lost_columns"),
     *("validity", "types", "bounds", "precision", "categories", "missing_policy"),
@@ -40,6 +43,12 @@ NAMES = [
     *("singling_out", "linkability", "inference", "attribute_inference"),
     *("membership_auc", "membership_tpr_1", "membership_tpr_01", "dcr_share", "near_copies", "exact_copies"),
 ]
+
+
+def check_near(found, names, abs):
+    """Assert that figures are near their references, but for those that need a package that is not installed."""
+    for name in set(names) - set(NOT_COMPUTED):
+        assert found[name].value == pytest.approx(found[name].reference, abs=abs), name
 
 
 @pytest.fixture(scope="module")
@@ -66,9 +75,8 @@ class TestExtremes:
 
     def test_fresh_rows_score_as_the_holdout_does(self, fresh):
         found = fresh
-        for name in ("tvd1", "tvd2", "tvd3", "shapes"):
-            assert found[name].value == pytest.approx(found[name].reference, abs=0.02)
-        assert found["trends"].value == pytest.approx(found["trends"].reference, abs=0.06)
+        check_near(found, ("tvd1", "tvd2", "tvd3", "shapes"), 0.02)
+        check_near(found, ("trends",), 0.06)
         assert found["c2st"].value == pytest.approx(0.5, abs=0.05)
         assert found["dcr_share"].interval.low < 0.52
         assert found["dcr_share"].interval.high > 0.48
@@ -93,23 +101,23 @@ class TestExtremes:
     def test_shuffled_columns_are_as_valid_and_go_together_no_more(self, make, shuffled):
         real, holdout = make(800, 0), make(800, 1)
         found = evaluate(real, holdout, shuffled(make(800, 2)))
-        assert found["tvd1"].value == pytest.approx(found["tvd1"].reference, abs=0.02)
-        assert found["shapes"].value == pytest.approx(found["shapes"].reference, abs=0.02)
+        check_near(found, ("tvd1", "shapes"), 0.02)
         assert found["correlations"].value > 5 * found["correlations"].reference
         assert found["c2st"].interval.low > 0.7
         assert found["validity"].value > 0.99
 
     def test_the_holdouts_other_half_is_near_every_reference(self, fresh):
         found = fresh
-        for name in ("shapes", "tvd1", "tvd2", "tvd3", "correlations", "duplicates", "tstr", "diagnostic"):
-            assert found[name].value == pytest.approx(found[name].reference, abs=0.03), name
+        tvds = ("tvd1", "tvd2", "tvd3")
+        check_near(found, ("shapes", *tvds, "correlations", "duplicates", "tstr", "diagnostic"), 0.03)
         assert found["c2st"].interval.low < 0.5 < found["c2st"].interval.high
         assert found["tstr_subgroups"].interval.low < 0.03
 
     def test_a_copy_of_the_real_rows_is_faithful(self, copied):
         found = copied
         assert found["correlations"].value == 0
-        assert found["validity"].value == found["diagnostic"].value == 1
+        assert found["validity"].value == 1
+        assert found["diagnostic"].value == (None if NOT_COMPUTED else 1)
         assert found["tstr"].value == pytest.approx(found["trtr"].value, abs=0.01)
         assert all(abs(each.giveaway) < 0.05 for each in found.columns)
 
@@ -118,7 +126,8 @@ class TestResult:
     def test_all_metrics_are_told_and_most_computed(self, make, few_trees):
         found = evaluate(make(200, 0), make(100, 1), make(150, 2), target="bought")
         assert [metric.name for metric in found.metrics] == NAMES
-        assert [metric.name for metric in found.metrics if not metric.is_computed] == [
+        computed = [metric.name for metric in found.metrics if metric.is_computed]
+        assert [name for name in NAMES if name not in (*computed, *NOT_COMPUTED)] == [
             *(
                 "unique_ids",
                 "rules",

@@ -146,7 +146,7 @@ class TestNewFigure:
     def judged(self, zoo, made_up):
         tables = [zoo.table(n, seed) for n, seed in ((120, 0), (110, 1), (120, 2))]
         evaluation = evaluate(*tables, schema=zoo.schema, target="age")
-        gate = Gate.from_dict({"fidelity": {"made_up": {"within": 0.05}, "shapes": 0.0}})
+        gate = Gate.from_dict({"fidelity": {"made_up": {"within": 0.05}, "tvd2": 1.0}})
         decision = gate.decide(evaluation, (1.0, 1e-6))
         data = collect(
             evaluation, *tables, privacy=zoo.privacy, schema=zoo.schema, title="t", decision=decision
