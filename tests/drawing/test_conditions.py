@@ -59,7 +59,7 @@ def differences(one, worth, other, schema):
         if column.quantity == "a moment":
             parts += [
                 (getattr(one[column.name].dt, part), getattr(other[column.name].dt, part))
-                for part in ("hour", "dayofweek", "month")
+                for part in ("hour", "day_of_week", "month")
             ]
         for a, b in parts:
             shares = pd.concat(

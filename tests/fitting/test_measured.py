@@ -2,6 +2,8 @@
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
@@ -176,5 +178,5 @@ def test_command(model, counts, tmp_path):
         assert result.exit_code == 0, result.output
         assert f"{len(counts):,} noisy counts" in result.output
         assert CliRunner().invoke(app, arguments).exit_code == 2  # the file exists
-    assert pd.read_parquet(tmp_path / "counts.parquet").equals(counts)
+    assert pq.read_table(tmp_path / "counts.parquet").equals(pa.Table.from_pandas(counts))
     assert np.allclose(pd.read_csv(tmp_path / "counts.csv")["count"], counts["count"])

@@ -263,7 +263,7 @@ class TestHoldout:
     def test_no_row_is_on_both_sides_and_none_is_lost(self, job):
         _, real, holdout = read_split(job)
         assert 10 < len(holdout) < 80
-        everyone = pd.read_csv("people.csv", dtype=str)
+        everyone = pd.read_csv("people.csv", dtype=object)
         both = pd.concat([real, holdout]).sort_values(list(everyone.columns), ignore_index=True)
         pd.testing.assert_frame_equal(both, everyone.sort_values(list(everyone.columns), ignore_index=True))
 

@@ -30,10 +30,10 @@ def test_values_of_every_kind_come_back():
     part = combination("town", "zip", "open", "day", "a")
     df = pd.DataFrame(
         {
-            "town": ["Ulm", "Bonn", None, "Ulm"],
+            "town": pd.Series(["Ulm", "Bonn", None, "Ulm"], dtype=object),
             "zip": pd.Series([89, None, 53, 89], dtype="Int64"),
             "open": ["x", 1.5, True, "ü\0"],
-            "day": ["01.02.2020", None, "31.12.1999", "01.02.2020"],
+            "day": pd.Series(["01.02.2020", None, "31.12.1999", "01.02.2020"], dtype=object),
             "a": [True, False, True, True],
         }
     )
@@ -42,7 +42,7 @@ def test_values_of_every_kind_come_back():
     categories = tuple(merged.unique())
     described = DESCRIBED | part.completed(part.column(DESCRIBED).with_(categories=categories), DESCRIBED)
     found = pd.DataFrame(part.part(merged, described))
-    pd.testing.assert_frame_equal(found, df.astype({"town": object, "open": object}))
+    pd.testing.assert_frame_equal(found, df)
     assert described["zip"].bounds == (1, 99)
     assert set(described["open"].listed) == {"x", 1.5, True, "ü\0"}
 

@@ -64,7 +64,11 @@ def table() -> pd.DataFrame:
 
 def comparable(df: pd.DataFrame) -> list[list[str]]:
     """Return the cells in words, in which 1, 1.0 and True differ; all missing ones are the same."""
-    words = df.astype(object).map(lambda cell: (type(cell).__name__, repr(cell))).to_numpy(dtype=object)
+    words = (
+        df.astype(object)
+        .map(lambda cell: (type(cell).__name__, repr(cell)))
+        .to_numpy(dtype=object, copy=True)
+    )
     words[df.isna().to_numpy()] = None
     return words.tolist()
 
@@ -246,7 +250,7 @@ class TestChecks:
         with pytest.raises(DataError, match="infinite"):
             self.check(pd.DataFrame({"a": [1.0, 2.0, np.inf]}))
         with pytest.raises(DataError, match="not valid Unicode"):
-            self.check(pd.DataFrame({"a": ["x", "y", "\udc00"]}))
+            self.check(pd.DataFrame({"a": pd.Series(["x", "y", "\udc00"], dtype=object)}))
         with pytest.raises(DataError, match="another type"):
             self.check(pd.DataFrame({"a": ["x", "y", ["z"]]}))
 
