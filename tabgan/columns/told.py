@@ -11,11 +11,15 @@ import numpy as np
 
 from tabgan.columns import occupied
 from tabgan.columns.encoder import ColumnEncoder
-from tabgan.columns.lattice import Precision, has_range, is_on_lattice
+from tabgan.columns.lattice import LatticeColumn, Precision, has_range, is_on_lattice
 from tabgan.columns.spans import ends_with_axis
 from tabgan.columns.vote import Verdict
 
 logger = logging.getLogger(__name__)
+
+#: Count of the next finer precisions, to hundredths, as a share of that of whole numbers or days, from which on values
+#: that are written finer may be more than noise; and the number of these precisions.
+FINER, _NEXT = 0.05, 7
 
 
 class Released(Protocol):
@@ -66,15 +70,31 @@ def warn_of_absent_categories(released: Sequence[Released], declared: Collection
         )
 
 
+def may_be_finer(column: LatticeColumn, vote: np.ndarray, surely: float, likely: float) -> bool:
+    """Return true if noise may hide finer values than those of the precision that a column was given.
+
+    No precision rises above the noise; or the coarsest alone does, and those after it, together, have some rows.
+
+    Args:
+        column: With its precision.
+        vote: ``(precisions,)`` noisy counts, the coarsest first.
+        surely: A count that is more than noise for certain.
+        likely: One that is likely to be.
+    """
+    most = float(vote.max())
+    is_finer = min(surely, float(vote[1 : 1 + _NEXT].sum())) > FINER * most
+    return most <= likely or (is_finer and column == column.with_precision(0))
+
+
 def warn_of_coarse_columns(released: Sequence[Released], unsure: Collection[str]) -> None:
-    """Log the columns whose decimals or resolution did not rise above the noise; uses released numbers only."""
+    """Log the columns of which noise may hide finer decimals or resolutions; uses released numbers only."""
     names: dict[Precision, list[str]] = {}
     for column in (r.encoder.column for r in released if r.encoder.name in unsure):
         if has_range(column) and column.bounds is not None:
             names.setdefault(column.precision, []).append(column.name)
     for (key, kept), of_key in names.items():
         logger.warning(
-            "The noise hides the %s of %s, so values are kept as %s. Declare %s in the schema, raise "
+            "The noise may hide the %s of %s, so values are kept as %s. Declare %s in the schema, raise "
             "epsilon, or drop columns.",
             key,
             ", ".join(map(repr, of_key)),

@@ -162,7 +162,7 @@ class ReleasedTable:
         n_rows: Noisy number of rows.
         rows_noise: Standard deviation of its noise.
         verdicts: Results of the votes on kinds.
-        unsure: Columns in which no count of decimals or resolutions rises above the noise.
+        unsure: Columns of which noise may hide finer decimals or resolutions.
         distinct: Noisy numbers of categories, of columns that lost many rows.
         hidden: Rows that noise may hide beyond either end of a range, by column.
     """

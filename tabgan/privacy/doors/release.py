@@ -106,7 +106,7 @@ def release_table(
 class _Door:
     """The rows, with the plan and the measurer that every access to them goes through.
 
-    ``unsure`` are the columns without a count of decimals or resolutions above the noise, ``verdicts`` the votes on
+    ``unsure`` are the columns of which noise may hide finer decimals or resolutions, ``verdicts`` the votes on
     kinds, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis on which a range was looked for,
     ``hidden`` the rows that may lie beyond one, ``delta`` the part of each discovery, ``spans`` the released ranges.
     """
@@ -219,8 +219,9 @@ class _Door:
         votes = self.histograms("precision", "decimals or resolution", counts)
         noise = self.plan.noise_stddev("precision", len(counts))
         surely, likely = occupied.SURELY * noise, occupied.LIKELY * noise
-        self.unsure = frozenset(name for name, vote in votes.items() if vote.max() <= likely)
         found = {name: open_[name].with_voted_precision(vote, surely, likely) for name, vote in votes.items()}
+        finer = partial(told.may_be_finer, surely=surely, likely=likely)
+        self.unsure = frozenset(name for name, vote in votes.items() if finer(found[name], vote))
         return [found.get(column.name, column).with_final_dtype() for column in known]
 
     def find_spans(

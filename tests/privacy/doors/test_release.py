@@ -14,6 +14,7 @@ from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.columns.combination import Combination
 from tabgan.columns.place import Place
 from tabgan.columns.spans import Repeated
+from tabgan.columns.told import may_be_finer
 from tabgan.columns.words import WORDS
 from tabgan.errors import BudgetExceededError, DataError
 from tabgan.privacy.coding import code_table
@@ -464,14 +465,33 @@ class TestUnseenPrecision:
             monkeypatch.setattr(occupied, name, 1_000.0)
         released, text = self._said(caplog)
         assert released.schema["c0"].decimals == 0
-        assert "hides the decimals of 'c0'" in text
-        assert "hides the resolution of 'when'" in text
+        assert "may hide the decimals of 'c0'" in text
+        assert "may hide the resolution of 'when'" in text
         assert "'nothing'" not in text
+
+    @pytest.mark.parametrize(
+        ("finer", "noise", "is_said"),
+        [
+            (
+                200,
+                60.0,
+                True,
+            ),  # discounts of 0.23 among zeros: each precision is below 4.5 deviations of the noise
+            (20, 60.0, False),
+            (200, 5.0, False),  # a vote that would show them, or 5% of the values
+        ],
+    )
+    def test_decimals_of_some(self, finer, noise, is_said):
+        vote = np.zeros(96)
+        vote[[0, 5, 7]] = 700, finer / 2, finer / 2
+        whole = Numeric(name="discount", dtype="float64", decimals=0)
+        assert may_be_finer(whole, vote, occupied.SURELY * noise, occupied.LIKELY * noise) == is_said
+        assert not may_be_finer(whole.with_(decimals=2), vote, 270.0, 165.0)
 
     def test_is_not_said_where_it_shows(self, caplog):
         released, text = self._said(caplog)
         assert released.schema["c0"].decimals == 2
-        assert "hides" not in text
+        assert "may hide" not in text
 
 
 class TestRareCategories:
