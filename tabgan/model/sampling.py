@@ -102,7 +102,8 @@ class CodeSampler:
 
         Conditions are met by sequential importance resampling: columns are drawn in order; one with a condition is
         drawn in proportion to the chance with which each code meets it, and the row weighted by the probability of
-        meeting it. After the last of them, the requested rows are drawn from the weighted candidates and completed
+        meeting it. After the last of them, the requested rows are drawn from the weighted candidates by systematic
+        resampling, so that none repeats while the requested rows times its weight are at most one, and completed
         independently. Candidates are drawn until their effective size (Kish) reaches ENOUGH times the number of rows,
         or their number MOST_CANDIDATES times it and AMPLE: for rarer conditions, rows repeat in the columns up to the
         last one with a condition. Every row always meets them.
@@ -121,6 +122,8 @@ class CodeSampler:
         References:
             Gordon, Salmond & Smith (1993), *Novel Approach to Nonlinear/Non-Gaussian Bayesian State Estimation*.
             Kish (1965), *Survey Sampling*, section 11.7: the effective size of a weighted sample.
+            Carpenter, Clifford & Fearnhead (1999), *Improved Particle Filter for Nonlinear Problems*: systematic
+            resampling.
         """
         for first in range(0, n_rows, batch_size):
             size = min(batch_size, n_rows - first)
@@ -228,10 +231,10 @@ class CodeSampler:
             drawn += size
             worth = _effective_size(torch.cat([log_weight for *_, log_weight in parts]))
         self._check(masses)
-        self.effective_size += min(worth, n_rows)
         first, places, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
-        weights = torch.softmax(log_weight, dim=0)
-        kept = torch.multinomial(weights, n_rows, replacement=True, generator=rng)
+        kept = resampled(log_weight, n_rows, rng)
+        times = torch.bincount(kept).double()
+        self.effective_size += min(worth, n_rows**2 / float(times @ times))
         codes = torch.zeros(n_rows, len(self._excluded), dtype=torch.int64, device=first.device)
         codes[:, :stop] = first[kept].long()
         return self._go_on(codes, places[kept], stop, rng)
@@ -334,6 +337,19 @@ def _meeting(
     joint = log_p + log_given
     possible = torch.where(log_given > -torch.inf, log_p, -torch.inf)
     return draw_codes(joint, rng), joint.logsumexp(1), possible.logsumexp(1)
+
+
+def resampled(log_weight: torch.Tensor, n_rows: int, rng: torch.Generator) -> torch.Tensor:
+    """Return ``(n_rows,)`` places of weighted candidates in random order, each as often as it weighs, or once more.
+
+    Draws with replacement would repeat rows by chance, and vary more than as many independent rows do.
+    """
+    device = log_weight.device
+    ends = torch.cumsum(torch.softmax(log_weight, dim=0), dim=0)
+    start = torch.rand(1, generator=rng, device=device, dtype=torch.float64)
+    steps = (torch.arange(n_rows, device=device, dtype=torch.float64) + start) * (ends[-1] / n_rows)
+    places = torch.searchsorted(ends, steps, right=True).clamp(max=len(ends) - 1)
+    return places[torch.randperm(n_rows, generator=rng, device=device)]
 
 
 def _effective_size(log_weight: torch.Tensor) -> float:

@@ -263,12 +263,17 @@ class TableEncoder:
         }
         if self.orders.rules or self.related:
             keys = {name: self._keys(name, codes) for name in self.orders.names}
-            series = self.orders.arranged(series, keys, draw, rng, constants)
+            series = self.orders.arranged(series, keys, draw, rng, constants, self._codes_of)
             for each in self.related:
                 series = each.arranged(series, rng)
         series = self.following(series)
         table = pd.DataFrame({name: series[name] for name in ordered}, copy=False)
         return table if self.reduction is None else self.reduction.restore(table)
+
+    def _codes_of(self, name: str, values: pd.Series) -> np.ndarray:
+        """Return ``(rows,)`` codes of a column's values."""
+        column = self.columns[self.positions[name]]
+        return np.asarray(column.code_of_cell[column.encoder.transform(values)])
 
     def _keys(self, name: str, codes: np.ndarray) -> list[np.ndarray]:
         """Return ``(rows,)`` numbers, equal for rows whose values of a column are drawn alike; the finest first.

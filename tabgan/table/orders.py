@@ -35,6 +35,9 @@ Clocks = tuple[np.ndarray, np.ndarray]
 #: A function that draws values of a column for some rows.
 Draw = Callable[[str, np.ndarray], pd.Series]
 
+#: A function that returns ``(rows,)`` codes of a column's values.
+CodesOf = Callable[[str, pd.Series], np.ndarray]
+
 
 @dataclass(frozen=True)
 class Orders:
@@ -98,8 +101,12 @@ class Orders:
         draw: Draw,
         rng: np.random.Generator,
         fixed: Collection[str] = (),
+        codes_of: CodesOf | None = None,
     ) -> dict[str, pd.Series]:
         """Return columns in which the inequalities hold in nearly all rows whose codes allow it.
+
+        Rows that exchanges leave broken get each other's values where that leaves their codes as they are, then others
+        of their codes, and only at last values of other codes: under a condition few rows have partners.
 
         Args:
             columns: Drawn values of all columns.
@@ -108,6 +115,7 @@ class Orders:
             draw: Draws further values.
             rng: Source of random choices.
             fixed: Columns that keep their values.
+            codes_of: Tells the code of a value; by default codes may change before further values are drawn.
         """
         if not self.rules or not len(next(iter(columns.values()))):
             return columns
@@ -115,9 +123,12 @@ class Orders:
         for part in self.apart:
             swapped = part.swapped(found, keys, rng)
             found |= {name: found[name].take(order).reset_index(drop=True) for name, order in swapped.items()}
-            if not set(fixed) & set(part.names):
-                part.turn(found)
+            may_turn = not set(fixed) & set(part.names)
+            if may_turn:
+                part.turn(found, codes_of)
             part.mend(found, draw)
+            if may_turn and codes_of is not None:
+                part.turn(found)
         return found
 
     def swapped(
@@ -194,10 +205,10 @@ class Orders:
             for group in groups
         ]
 
-    def turn(self, columns: dict[str, pd.Series]) -> None:
+    def turn(self, columns: dict[str, pd.Series], codes_of: CodesOf | None = None) -> None:
         """Replace, in place, the values of broken rows by those of their other columns, which differ little here.
 
-        Only where each column may hold the value that it gets.
+        Only where each column may hold the value that it gets, and, if ``codes_of`` is given, has no other code by it.
         """
         broken = np.flatnonzero(~self.is_kept(columns))
         some = {name: columns[name].take(broken).reset_index(drop=True) for name in self.names}
@@ -221,6 +232,8 @@ class Orders:
             if has_range(column) and not is_same.all():
                 moved = column.written(values[name][~is_same]).astype(series.dtype)
                 some[name] = with_values(series, np.flatnonzero(~is_same), moved)
+                if codes_of is not None:
+                    is_held &= codes_of(name, some[name]) == codes_of(name, series)
         good = np.flatnonzero(is_held & self.is_kept(some))
         for name in self.names if len(good) else ():
             columns[name] = with_values(columns[name], broken[good], some[name].take(good))

@@ -13,7 +13,7 @@ from tabgan import Categorical, Datetime, Identifier, Numeric, Schema
 from tabgan._util.tensors import draw_codes
 from tabgan.errors import ConditionError, ConfigError, DataError, NotFittedError, SchemaError
 from tabgan.model.generator import Generator
-from tabgan.model.sampling import BATCH_SIZE, MIN_CANDIDATES, MOST_CANDIDATES, CodeSampler
+from tabgan.model.sampling import BATCH_SIZE, MIN_CANDIDATES, MOST_CANDIDATES, CodeSampler, resampled
 from tabgan.synthesizer import TabGAN
 
 
@@ -23,6 +23,17 @@ def _rng(seed=0):
 
 def _masks(*sizes):
     return [np.ones(size, dtype=bool) for size in sizes]
+
+
+def test_candidates_repeat_only_as_often_as_they_weigh():
+    even = resampled(torch.zeros(400, dtype=torch.float64), 100, _rng())
+    assert len(set(even.tolist())) == 100
+    assert even.tolist() != sorted(even.tolist())
+    heavy = torch.tensor([5.0, 2.5, 1.5, 1.0, 0.0], dtype=torch.float64).log()
+    counts = np.array([np.bincount(resampled(heavy, 8, _rng(seed)), minlength=5) for seed in range(400)])
+    expected = np.array([4, 2, 1.2, 0.8, 0])
+    assert ((counts >= np.floor(expected)) & (counts <= np.ceil(expected))).all()
+    np.testing.assert_allclose(counts.mean(axis=0), expected, atol=0.1)
 
 
 class ToyGenerator:

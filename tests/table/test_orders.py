@@ -76,6 +76,30 @@ def test_columns_of_a_row_exchange_what_rows_cannot():
     assert found["b"].tolist() == [5.0, 5.0]
 
 
+def test_values_stay_in_their_codes_where_other_values_of_these_serve():
+    """Nearly all monthly charges are above the total ones, with which they share a part of their range."""
+    n = 400
+    columns = {"a": uniform(n, 40, 60), "b": uniform(n, 20, 50)}
+
+    def code_of(name, values):
+        return (values >= 50 if name == "a" else values >= 60).to_numpy().astype(np.int64)
+
+    def draw(name, rows):  # others of the same codes
+        is_high = code_of("a", columns["a"].iloc[rows])
+        return pd.Series(
+            RNG.uniform(40, 50, len(rows)) + 10 * is_high if name == "a" else RNG.uniform(20, 60, len(rows))
+        )
+
+    keys = {name: [code_of(name, series)] for name, series in columns.items()}
+    rule = orders(Inequality("a", "b"))
+    found = rule.arranged(columns, keys, draw, RNG, codes_of=code_of)
+    assert rule.is_kept(found).all()
+    for name, series in columns.items():
+        np.testing.assert_array_equal(code_of(name, found[name]), code_of(name, series))
+    turned = rule.arranged(columns, keys, draw, RNG)
+    assert (code_of("a", turned["a"]) != code_of("a", columns["a"])).mean() > 0.1
+
+
 def test_but_not_a_column_that_is_fixed_or_a_value_outside_of_its_bounds():
     columns = {"a": pd.Series([5.0]), "b": pd.Series([3.0])}
     assert arranged(orders(Inequality("a", "b")), columns, fixed={"a"})["b"].tolist() == [3.0]
