@@ -190,3 +190,55 @@ def without_cells(error: BaseException) -> BaseException:
     if said in str(error):
         return error
     return UnexpectedError(said).with_traceback(error.__traceback__)
+
+
+#: The beginning of a note on the spending of a failed fit.
+SPENT = "Already spent by this fit"
+
+
+def spent_note(epsilon: str) -> str:
+    """Return an error's note on the budget that the failed fit has spent."""
+    return f"{SPENT}: epsilon {epsilon}. A second fit on the table adds to it."
+
+
+#: An error's note on a fit whose failure could not be recorded in its ledger.
+UNTOLD = "The failure of the fit could not be recorded in the ledger: its whole plan still counts."
+
+#: Beginning of the note on an interrupted job whose checkpoint is there.
+KEPT = "Its checkpoint"
+
+
+def describe_error(error: BaseException) -> str:
+    """Return an error's description without any cell of a table.
+
+    tabgan's own messages, and the system's on files, are passed on. Those of other libraries are not:
+    parsers and data frames often quote the offending value.
+    """
+    return " ".join([_words(error), *spent_notes(error)])
+
+
+def spent_notes(error: BaseException) -> list[str]:
+    """Return tabgan's own notes on the budget among an error's notes; they hold no cell of a table."""
+    notes = getattr(error, "__notes__", ())
+    return [note for note in notes if note.startswith(SPENT) or note == UNTOLD]
+
+
+def kept_notes(error: BaseException) -> list[str]:
+    """Return the notes on a checkpoint among those of an interrupt."""
+    return [note for note in getattr(error, "__notes__", ()) if note.startswith(KEPT)]
+
+
+def _words(error: BaseException) -> str:
+    if isinstance(error, TabGANError):
+        return str(error)
+    if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
+        name = f": {str(error.filename)!r}" if error.filename is not None else ""
+        return f"{type(error).__name__}: {error.strerror}{name}."
+    if lacks_memory(error):
+        return f"Memory was not enough in {place_of(error)}. Give the process more, or fit to fewer columns."
+    return f"{unexpected(error)} Use --debug to see the traceback."
+
+
+def trace_of(error: BaseException) -> str:
+    """Return the frames that an error passed through, without its message."""
+    return "".join(traceback.format_tb(error.__traceback__)).rstrip()

@@ -71,3 +71,23 @@ def test_a_sample_by_processes_ends_in_words(tmp_path):
 )
 def test_errors_that_say_that_memory_is_short(error, is_so):
     assert lacks_memory(error) is is_so
+
+
+COMMAND = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_AS, (int(sys.argv[1]) * 2**20,) * 2)
+sys.argv[1:] = ["fit", "people.csv", "-o", "m.tabgan"]
+from tabgan.cli.app import main
+main()
+"""
+
+
+@pytest.mark.parametrize("megabytes", [400, 700, 1_100, 1_500])
+def test_a_command_without_memory_for_its_libraries_ends_in_words(tmp_path, megabytes):
+    pd.DataFrame({"a": range(9)}).to_csv(tmp_path / "people.csv", index=False)
+    command = [sys.executable, "-c", COMMAND, str(megabytes)]
+    ran = subprocess.run(command, capture_output=True, text=True, timeout=300, cwd=tmp_path)
+    assert ran.returncode != 0
+    assert "Traceback" not in ran.stderr, ran.stderr
+    assert "Error: " in ran.stderr
+    assert "emory" in ran.stderr

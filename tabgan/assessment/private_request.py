@@ -22,14 +22,22 @@ from tabgan._util.printed import at_most
 from tabgan._util.rng import RandomStreams
 from tabgan._util.validate import integer_at_least, real_in
 from tabgan.assessment.shareable import Sets, TrainedGuesser, train_guesser
-from tabgan.errors import BudgetExceededError, ConfigError, DataError, LedgerError, SchemaError, TabGANError
+from tabgan.errors import (
+    UNTOLD,
+    BudgetExceededError,
+    ConfigError,
+    DataError,
+    LedgerError,
+    SchemaError,
+    TabGANError,
+)
 from tabgan.evaluation.gate import Gate
 from tabgan.fitting.checkpoint import BegunRequest, KeptRequests
 from tabgan.fitting.modelfile import Fitted
 from tabgan.privacy.doors.digest import table_digest
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.private_metrics import release_private_metrics
-from tabgan.privacy.filter import UNTOLD, UNTOLD_PLACE, PrivacyFilter, PrivacyStatement
+from tabgan.privacy.filter import UNTOLD_PLACE, PrivacyFilter, PrivacyStatement
 from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import Plan, make_private_metrics_plan

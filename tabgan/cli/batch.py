@@ -28,6 +28,7 @@ from tabgan.cli.parts import (
     exits,
     is_quiet,
     say,
+    show_error,
     watcher_on_stderr,
     write_editor_schema,
 )
@@ -127,7 +128,7 @@ def run(
                 typer.echo(f"{outcome.name}:\n{outcome.trace}", err=True)
         if is_quiet():
             for failed in (each for each in outcomes if isinstance(each, JobFailure)):
-                terminal.show_error(Console(stderr=True), f"{failed.name}: {failed.message}")
+                show_error(Console(stderr=True), f"{failed.name}: {failed.message}")
         summary = summary_of(jobs, outcomes, file)
         say(found=summary, show=lambda: terminal.show_outcomes(Console(), outcomes))
         if run_folder is not None:

@@ -11,10 +11,21 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
+from rich.text import Text
 
 from tabgan import io
 from tabgan._util.files import finite
-from tabgan.errors import ConfigError, DataError, ModelFileError, SchemaError
+from tabgan.errors import (
+    SPENT,
+    ConfigError,
+    DataError,
+    ModelFileError,
+    SchemaError,
+    describe_error,
+    kept_notes,
+    spent_notes,
+    trace_of,
+)
 
 if TYPE_CHECKING:
     from tabgan.jobs.executors import Watcher
@@ -134,9 +145,19 @@ def told_of(privacy: PrivacyStatement) -> dict[str, object]:
     }
 
 
+def show_error(console: Console, message: str, trace: str = "") -> None:
+    """Print an error in red, under its traceback if one is given."""
+    if trace:
+        console.print(trace, markup=False, highlight=False, soft_wrap=True)
+    console.print(Text(f"Error: {message}", style="red"), soft_wrap=True)
+
+
 @contextmanager
 def exits(debug: bool) -> Iterator[None]:
-    """Turn an exception into one message on stderr and an exit code."""
+    """Turn an exception into one message on stderr and an exit code.
+
+    It loads no library: memory may be short.
+    """
     try:
         with warnings.catch_warnings():
             # Warnings of other libraries may quote rows, ours do not.
@@ -146,18 +167,11 @@ def exits(debug: bool) -> Iterator[None]:
     except typer.Exit:
         raise
     except KeyboardInterrupt as error:
-        from tabgan.cli.terminal import show_error
-        from tabgan.jobs.executors import kept_notes, spent_notes
-
         spent = spent_notes(error)  # only of a fit, which may have a checkpoint
         resumes = kept_notes(error) or (["With a checkpoint, the same command resumes."] if spent else [])
         show_error(Console(stderr=True), " ".join(["Interrupted.", *spent, *resumes]))
         raise typer.Exit(130) from None
     except Exception as error:
-        from tabgan.cli.terminal import show_error
-        from tabgan.jobs.executors import describe_error, trace_of
-        from tabgan.privacy.filter import SPENT
-
         said = describe_error(error)
         show_error(Console(stderr=True), said, trace_of(error) if debug else "")
         is_wrong_input = isinstance(error, _WRONG_INPUT) and SPENT not in said

@@ -130,13 +130,6 @@ class BarWatcher(Watcher):
         self._bars.end()
 
 
-def show_error(console: Console, message: str, trace: str = "") -> None:
-    """Print an error in red, under its traceback if one is given."""
-    if trace:
-        console.print(trace, markup=False, highlight=False, soft_wrap=True)
-    console.print(Text(f"Error: {message}", style="red"), soft_wrap=True)
-
-
 def show_jobs(console: Console, jobs: Sequence[Job], plans: Sequence[JobPlan], again: bool) -> None:
     """Print a table of jobs as they would run: what each promises, writes to, and whether it runs at all."""
     columns = [Column(name, overflow="fold") for name in ("job", "epsilon", "state", "folder")]

@@ -18,6 +18,7 @@ from tabgan._util.progress import Listener, Progress
 from tabgan._util.rng import RandomStreams
 from tabgan._util.version import __version__
 from tabgan.errors import (
+    UNTOLD,
     BudgetExceededError,
     CheckpointError,
     ConfigError,
@@ -30,12 +31,13 @@ from tabgan.errors import (
     is_told,
     lacks_memory,
     place_of,
+    spent_note,
     without_cells,
 )
 from tabgan.fitting.checkpoint import NEW_FIT, Checkpoint, new_fit
 from tabgan.privacy.doors.contributions import units_of
 from tabgan.privacy.doors.digest import table_digest
-from tabgan.privacy.filter import UNTOLD, PrivacyFilter, PrivacyStatement, spent_note
+from tabgan.privacy.filter import PrivacyFilter, PrivacyStatement
 from tabgan.privacy.ledger.file import FitEntry, LedgerFile
 from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import Plan

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import errno
 import multiprocessing
 import os
-import traceback
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -14,12 +12,11 @@ from tabgan._util.logs import log_to_stderr
 from tabgan._util.printed import at_most
 from tabgan._util.processes import Worker, WorkerLostError, first_ready, threads_each
 from tabgan._util.progress import Progress
-from tabgan.errors import TabGANError, unexpected
+from tabgan.errors import KEPT, TabGANError, describe_error, kept_notes, spent_note, spent_notes, trace_of
 from tabgan.fitting.checkpoint import fit_of
 from tabgan.jobs.config import Job
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult, finished_before, run_job
-from tabgan.privacy.filter import SPENT, UNTOLD, spent_note
 
 
 @dataclass(frozen=True)
@@ -41,9 +38,6 @@ JobOutcome = JobResult | FinishedJob | JobFailure
 
 #: The exit code of a release that a gate refuses; scripts can tell it from that of a failed job.
 GATE_REFUSES = 3
-
-#: Beginning of the note on an interrupted job whose checkpoint is there.
-KEPT = "Its checkpoint"
 
 #: Jobs that one process runs before another takes its place, so that memory does not grow with their number.
 JOBS_A_PROCESS = 100
@@ -248,6 +242,11 @@ def _outcome_there(job: Job) -> JobOutcome | _Interrupted:
         return _Interrupted(_said_of(error))
 
 
+def _said_of(error: BaseException) -> str:
+    """Return the words of an interrupted job on its budget and its checkpoint."""
+    return " ".join(spent_notes(error) + kept_notes(error))
+
+
 def known(job: Job, outcomes: Mapping[str, JobOutcome], again: bool) -> JobOutcome | None:
     """Return the outcome of a job that is not run, because it is done or a job that it needs did not succeed."""
     for need in job.needs:
@@ -320,42 +319,3 @@ def refused(outcome: JobOutcome) -> bool:
     if isinstance(outcome, JobResult):
         return outcome.decision.outcome == "failed"
     return isinstance(outcome, FinishedJob) and outcome.decision == "failed"
-
-
-def _said_of(error: BaseException) -> str:
-    """Return the words of an interrupted job on its budget and its checkpoint."""
-    return " ".join(spent_notes(error) + kept_notes(error))
-
-
-def kept_notes(error: BaseException) -> list[str]:
-    """Return the notes on a checkpoint among those of an interrupt."""
-    return [note for note in getattr(error, "__notes__", ()) if note.startswith(KEPT)]
-
-
-def describe_error(error: BaseException) -> str:
-    """Return an error's description without any cell of a table.
-
-    tabgan's own messages, and the system's on files, are passed on. Those of other libraries are not:
-    parsers and data frames often quote the offending value.
-    """
-    return " ".join([_words(error), *spent_notes(error)])
-
-
-def spent_notes(error: BaseException) -> list[str]:
-    """Return tabgan's own notes on the budget among an error's notes; they hold no cell of a table."""
-    notes = getattr(error, "__notes__", ())
-    return [note for note in notes if note.startswith(SPENT) or note == UNTOLD]
-
-
-def _words(error: BaseException) -> str:
-    if isinstance(error, TabGANError):
-        return str(error)
-    if isinstance(error, OSError) and error.errno in errno.errorcode and error.strerror:
-        name = f": {str(error.filename)!r}" if error.filename is not None else ""
-        return f"{type(error).__name__}: {error.strerror}{name}."
-    return f"{unexpected(error)} Use --debug to see the traceback."
-
-
-def trace_of(error: BaseException) -> str:
-    """Return the frames that an error passed through, without its message."""
-    return "".join(traceback.format_tb(error.__traceback__)).rstrip()

@@ -23,10 +23,10 @@ from tabgan._util.ray_cluster import (
     taken,
     warn_of_waiting,
 )
-from tabgan.errors import ConfigError, DataError
+from tabgan.errors import ConfigError, DataError, describe_error, trace_of
 from tabgan.fitting.checkpoint import is_in_use
 from tabgan.jobs.config import Job
-from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, describe_error, known, outcome_of, trace_of
+from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, known, outcome_of
 from tabgan.jobs.record import fingerprint
 from tabgan.jobs.run import finished_before, forget
 

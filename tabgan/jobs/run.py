@@ -36,7 +36,7 @@ from tabgan.bundle.names import (
     SYNTHETIC_PARQUET,
 )
 from tabgan.columns.kind import read_text
-from tabgan.errors import DataError
+from tabgan.errors import DataError, spent_note
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.fitting.checkpoint import discard, discard_if_ended, has_begun, holdout_seed, sample_seed
 from tabgan.fitting.modelfile import keep_form
@@ -54,7 +54,7 @@ from tabgan.io.data_source import in_free_memory
 from tabgan.jobs.config import Job, Output, ReportOptions
 from tabgan.jobs.record import OUTCOME, FinishedJob, fingerprint, finished, write_record
 from tabgan.privacy.doors.contributions import units_of
-from tabgan.privacy.filter import PrivacyStatement, spent_note
+from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.report.pdf import has_pdf
 from tabgan.rules import check_rule_columns

@@ -458,16 +458,3 @@ class PrivacyFilter:
             max_rows=plan.unit.max_rows,
             place=place,
         )
-
-
-#: The beginning of a note on the spending of a failed fit.
-SPENT = "Already spent by this fit"
-
-
-def spent_note(epsilon: str) -> str:
-    """Return an error's note on the budget that the failed fit has spent."""
-    return f"{SPENT}: epsilon {epsilon}. A second fit on the table adds to it."
-
-
-#: An error's note on a fit whose failure could not be recorded in its ledger.
-UNTOLD = "The failure of the fit could not be recorded in the ledger: its whole plan still counts."

@@ -7,19 +7,16 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from tabgan.errors import DataError
+from tabgan.errors import SPENT, DataError, describe_error, trace_of
 from tabgan.jobs.executors import (
     JobFailure,
     LocalExecutor,
     Watcher,
-    describe_error,
     exit_code,
     outcome_of,
-    trace_of,
 )
 from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import JobResult
-from tabgan.privacy.filter import SPENT
 
 SECRET = "Zanzibar-4711"
 
