@@ -61,7 +61,16 @@ def _date(seconds: np.ndarray) -> np.ndarray:
     return np.floor(seconds / 86_400) * 86_400
 
 
-#: Parts of a moment: the function of seconds on the wall clock, and the ends of its values; a date is a moment.
+def _whole(unit: int) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the function of seconds that counts whole units."""
+    return lambda seconds: np.floor(seconds / unit)
+
+
+#: Units of which a duration has a whole number, in seconds.
+SPANS = {"days": 86_400, "hours": 3_600, "minutes": 60}
+
+#: Parts of a moment, or of a duration: the function of seconds, of a moment those on the wall clock, and the ends of
+#: its values; a date is a moment.
 PARTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], ValueRange]] = {
     "year": (_year, _EVERYTHING),
     "month": (_month, (1.0, 12.0)),
@@ -69,7 +78,11 @@ PARTS: dict[str, tuple[Callable[[np.ndarray], np.ndarray], ValueRange]] = {
     "weekday": (_weekday, (0.0, 6.0)),
     "hour": (_hour, (0.0, 23.0)),
     "date": (_date, _EVERYTHING),
+    **{name: (_whole(unit), _EVERYTHING) for name, unit in SPANS.items()},
 }
+
+#: Those that are larger of a later moment, and of a longer duration.
+_RISING = ("year", "date", *SPANS)
 
 
 class _Node(ABC):
@@ -183,9 +196,9 @@ class _Part(_Node):
     of: _Node
 
     def quantity(self, described: Mapping[str, Column]) -> str:
-        found = self.of.quantity(described)
-        if found != MOMENT:
-            raise ConfigError(f"{self.function}() takes a moment, got {found}.")
+        found, takes = self.of.quantity(described), DURATION if self.function in SPANS else MOMENT
+        if found != takes:
+            raise ConfigError(f"{self.function}() takes {takes}, got {found}.")
         return str(MOMENT if self.function == "date" else NUMBER)
 
     def values(self, columns: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -196,7 +209,7 @@ class _Part(_Node):
 
     def interval(self, ends: Mapping[str, ValueRange]) -> ValueRange:
         of = self.of.interval(ends)
-        if self.function not in ("year", "date") or not np.isfinite(of).all():
+        if self.function not in _RISING or not np.isfinite(of).all():
             return PARTS[self.function][1]
         low, high = PARTS[self.function][0](np.array(of)).astype(float).tolist()
         return low, high

@@ -75,6 +75,10 @@ class TestFormulas:
             ("b", "day(end) + hour(end)", [False, False, False, False]),
             ("day", "date(start)", [True, True, False, True]),
             ("stay", "end - start", [True, True, True, True]),
+            ("a", "days(end - start)", [True, False, False, True]),
+            ("a", "days(date(end) - date(start))", [True, False, False, True]),
+            ("b", "hours(stay) + 1", [False, True, False, True]),
+            ("b", "minutes(end - start) + 9", [False, False, True, True]),
             ("end", "start + stay", [True, True, True, True]),
             ("end", "start + stay * 2", [False, False, False, True]),
         ],
@@ -249,6 +253,7 @@ DECLARED = (
         ([Formula("a", "t + b")], r"equals: a moment \+ a number is nothing"),
         ([Formula("t", "a + b")], r"the formula gives a number, and column 't' holds a moment"),
         ([Formula("a", "year(b)")], r"year\(\) takes a moment, got a number"),
+        ([Formula("a", "days(b)")], r"days\(\) takes a duration, got a number"),
         ([OneOf(("m", "town"))], r"one_of\[1\]: expected a column that holds true and false.*'town'"),
         ([OneOf(("m", "b"))], r"one_of\[1\]: .*'b'"),
         (
