@@ -41,7 +41,6 @@ class LatticeColumn(Column):
     Attributes:
         bounds: Smallest and largest value, in the form that a person writes.
         out_of_range: Values outside the bounds are clipped (``"clip"``), or refused (``"error"``).
-        precision: Of the kind.
     """
 
     if TYPE_CHECKING:  # fields of each kind, in the order that its YAML has
@@ -290,7 +289,7 @@ class LatticeColumn(Column):
             return
         if self.bounds is None:
             raise SchemaError(
-                f"Column {self.name!r}: out_of_range: error needs bounds. Add them, or use clip."
+                f"Column {self.name!r}: out_of_range: error needs bounds. Declare some, or clip."
             )
         exact = self.with_finest_precision()  # at the precision that is declared, or exactly
         lattice, present = exact.to_lattice(series)
