@@ -33,7 +33,7 @@ from tabgan.drawing.stream import ROWS_PER_FILE, WORTH_PROCESSES, Manifest, writ
 from tabgan.errors import ConfigError, NotFittedError, is_told, without_cells
 from tabgan.fitting.modelfile import Fitted
 from tabgan.io import answer_as, check_answer, check_writable
-from tabgan.io.answers import TableT
+from tabgan.io.answers import AnyTable, TableT
 from tabgan.io.part_files import compression_of, form_of_parts
 from tabgan.model.sampling import BATCH_SIZE
 from tabgan.table.conditions import conditions_of
@@ -43,6 +43,7 @@ from tabgan.table.partial import check_rows, partial_rows
 from tabgan.table.solving import with_solved
 
 if TYPE_CHECKING:
+    import duckdb
     import polars as pl
     import pyarrow as pa
 
@@ -96,8 +97,13 @@ class SamplerMixin(Generic[TableT]):
 
     @overload
     def sample(
+        self, n: int | None = ..., *, as_: Literal["duckdb"], **options: Unpack[PartOptions]
+    ) -> duckdb.DuckDBPyRelation: ...
+
+    @overload
+    def sample(
         self, n: int | None = ..., *, as_: str | None, **options: Unpack[PartOptions]
-    ) -> TableT | pd.DataFrame | pa.Table | pl.DataFrame: ...
+    ) -> TableT | AnyTable: ...
 
     def sample(
         self,
@@ -114,9 +120,9 @@ class SamplerMixin(Generic[TableT]):
         """Return ``n`` synthetic rows. ``attrs["tabgan.synthetic"]`` of the table says that it is synthetic.
 
         They are the same kind of thing as the table of the fit: an Arrow table for Arrow's, a Polars frame for Polars',
-        a dataset of Ray for Ray's, a pandas frame for all others. The metadata of an Arrow table hold what ``attrs``
-        holds of a frame. Type checkers know it from the argument of ``fit``, or from ``as_``; without either they
-        expect a frame.
+        a relation for DuckDB's, a dataset of Ray for Ray's, a pandas frame for all others. The metadata of an Arrow
+        table hold what ``attrs`` holds of a frame. Type checkers know it from ``as_`` or, but for DuckDB and Ray,
+        from the argument of ``fit``; without either they expect a frame.
 
         Args:
             n: Number of rows, at least 0.
@@ -138,7 +144,7 @@ class SamplerMixin(Generic[TableT]):
             random_state: Seed of this sample; ``None`` takes the model's. If both are ``None``, each call returns
                 different rows; a seed returns the same rows each time, so pass another one for more rows.
             label_column: Name of a further column, true in every row, that says the same.
-            as_: ``"pandas"``, ``"arrow"``, ``"polars"`` or ``"ray"``, for another kind of thing.
+            as_: ``"pandas"``, ``"arrow"``, ``"polars"``, ``"duckdb"`` or ``"ray"``, for another kind of thing.
 
         Raises:
             NotFittedError: ``fit`` was not called.
@@ -180,8 +186,13 @@ class SamplerMixin(Generic[TableT]):
 
     @overload
     def sample_batches(
+        self, n: int, batch_size: int = 100_000, *, as_: Literal["duckdb"], **options: Unpack[SampleOptions]
+    ) -> Iterator[duckdb.DuckDBPyRelation]: ...
+
+    @overload
+    def sample_batches(
         self, n: int, batch_size: int = 100_000, *, as_: str | None, **options: Unpack[SampleOptions]
-    ) -> Iterator[TableT | pd.DataFrame | pa.Table | pl.DataFrame]: ...
+    ) -> Iterator[TableT | AnyTable]: ...
 
     def sample_batches(
         self,

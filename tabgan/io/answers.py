@@ -24,6 +24,7 @@ from tabgan.table.headings import Headings
 from tabgan.table.labels import LABEL, label_of, to_json
 
 if TYPE_CHECKING:
+    import duckdb
     import polars as pl
     import ray.data
     import typing_extensions
@@ -34,11 +35,11 @@ else:
     TableT = TypeVar("TableT")
 
 #: A table in memory of one of the kinds that a sample can be.
-AnyTable: TypeAlias = "pd.DataFrame | pa.Table | pl.DataFrame | ray.data.Dataset"
+AnyTable: TypeAlias = "pd.DataFrame | pa.Table | pl.DataFrame | duckdb.DuckDBPyRelation | ray.data.Dataset"
 
-Answer = Literal["pandas", "arrow", "polars", "ray"]
+Answer = Literal["pandas", "arrow", "polars", "duckdb", "ray"]
 
-ANSWERS: tuple[Answer, ...] = ("pandas", "arrow", "polars", "ray")
+ANSWERS: tuple[Answer, ...] = ("pandas", "arrow", "polars", "duckdb", "ray")
 
 _ZONED = re.compile(r"timestamp\[(s|ms|us|ns), tz=([^\]]+)\]")
 _DECIMAL = re.compile(r"decimal(32|64|128|256)\((\d{1,2}), (-?\d{1,2})\)")
@@ -57,7 +58,7 @@ class AnswerForm:
     """The kind of thing that a sample is.
 
     Attributes:
-        kind: A pandas frame, an Arrow table, a Polars frame or a dataset of Ray.
+        kind: A pandas frame, an Arrow table, a Polars frame, a relation of DuckDB or a dataset of Ray.
         types: Arrow's types by column, as text, of the table of the fit; none for a pandas frame.
         headings: Labels and index of a pandas frame that has others than names.
     """
@@ -101,8 +102,8 @@ def check_answer(kind: str | None, default: Answer) -> Answer:
         ConfigError: there is no such kind, or its library is not installed.
     """
     chosen = cast(Answer, one_of("as_", default if kind is None else kind, ANSWERS))
-    if chosen == "polars":
-        library("polars", "polars", "as_")
+    if chosen in ("polars", "duckdb"):
+        library(chosen, chosen, "as_")
     if chosen == "ray":
         ray_library("ray.data", "as_")
     return chosen
@@ -136,7 +137,7 @@ def answer_as(df: pd.DataFrame, kind: Answer, form: AnswerForm) -> AnyTable:
     table = pa.Table.from_arrays(columns, schema=schema.with_metadata(told or None))
     if kind == "ray":
         return ray_library("ray.data", "as_").from_arrow(table)
-    return table if kind == "arrow" else library("polars", "polars").from_arrow(table)
+    return table if kind == "arrow" else library(kind, kind).from_arrow(table)
 
 
 def _array(series: pd.Series, text: str | None) -> pa.ChunkedArray:

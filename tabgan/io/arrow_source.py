@@ -122,7 +122,7 @@ def rows_in_footers(files: Dataset) -> int | None:
     return sum(int(each.metadata.num_rows) for each in fragments)
 
 
-def of_duckdb(relation: duckdb.DuckDBPyRelation) -> DataSource:
+def of_duckdb(relation: duckdb.DuckDBPyRelation, answer: Answer = "duckdb") -> DataSource:
     """Return the source of a DuckDB relation, which runs when it is read; another run may order rows differently."""
     name = "DuckDB relation"
     with told_errors(name, "its columns cannot be found"):
@@ -132,7 +132,7 @@ def of_duckdb(relation: duckdb.DuckDBPyRelation) -> DataSource:
         schema,
         lambda: pa.RecordBatchReader.from_stream(relation),
         is_rereadable=False,
-        answer="pandas",
+        answer=answer,
     )
 
 

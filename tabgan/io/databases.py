@@ -114,7 +114,7 @@ def _of_duckdb(connection: Any, query: str | None, table: str | None) -> DataSou
         relation = connection.table(table) if query is None else connection.sql(query)
     if relation is None:
         raise ConfigError("query: expected one SELECT, got a statement that returns no rows.")
-    return of_duckdb(relation)
+    return of_duckdb(relation, answer="pandas")
 
 
 # -- ADBC -----------------------------------------------------------------------------------------------------------

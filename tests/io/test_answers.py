@@ -54,7 +54,8 @@ class TestSample:
         assert df["age"].dtype == "Int16"
         pd.testing.assert_frame_equal(frame_of_arrow(model.sample(7)), df, check_dtype=True)
         with pytest.raises(
-            ConfigError, match="as_: expected one of 'pandas', 'arrow', 'polars', 'ray', got 'numpy'"
+            ConfigError,
+            match="as_: expected one of 'pandas', 'arrow', 'polars', 'duckdb', 'ray', got 'numpy'",
         ):
             model.sample(7, as_="numpy")
 

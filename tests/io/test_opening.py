@@ -243,13 +243,27 @@ class TestDuckdb:
     def test_relation(self, duckdb):
         source = open_table(duckdb.sql("select range::integer as a, 'x' || range as b from range(5)"))
         assert _dtypes(source.header) == {"a": "Int32", "b": "object"}
-        assert source.answer.kind == "pandas"
+        assert source.answer.kind == "duckdb"
         assert in_one_frame(source)["b"].tolist() == ["x0", "x1", "x2", "x3", "x4"]
+
+    def test_a_sample_is_a_relation_again(self, duckdb, tmp_path):
+        rows = duckdb.sql("select (range % 40)::smallint as age, 'x' || range % 3 as town from range(900)")
+        model = tabgan.TabGAN(3.0, random_state=0).fit(rows)
+        sample = model.sample(50)
+        assert type(sample) is type(rows)
+        assert sample.columns == rows.columns
+        assert sample.types == rows.types
+        assert duckdb.sql("select count(*) from sample").fetchall() == [(50,)]
+        model.save(tmp_path / "m.tabgan")
+        again = tabgan.TabGAN.load(tmp_path / "m.tabgan").sample(50)
+        assert again.fetchall() == model.sample(50, as_="duckdb").fetchall() == sample.fetchall()
+        assert isinstance(model.sample(5, as_="pandas"), pd.DataFrame)
 
     def test_connection_and_file(self, duckdb, tmp_path):
         with duckdb.connect(str(tmp_path / "t.duckdb")) as connection:
             connection.execute("create table people as select 7 as age")
             assert in_one_frame(open_table(connection, table="people"))["age"].tolist() == [7]
+            assert open_table(connection, table="people").answer.kind == "pandas"
             assert in_one_frame(open_table(connection, query="select age + 1 as b from people"))["b"][0] == 8
         assert in_one_frame(open_table(tmp_path / "t.duckdb", table="people"))["age"].tolist() == [7]
 
