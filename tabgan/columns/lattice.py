@@ -288,9 +288,7 @@ class LatticeColumn(Column):
         if self.out_of_range != "error":
             return
         if self.bounds is None:
-            raise SchemaError(
-                f"Column {self.name!r}: out_of_range: error needs bounds. Declare some, or clip."
-            )
+            raise SchemaError(f"Column {self.name!r}: out_of_range: error needs bounds. Add some, or clip.")
         exact = self.with_finest_precision()  # at the precision that is declared, or exactly
         lattice, present = exact.to_lattice(series)
         low, high = exact.declared_range()
