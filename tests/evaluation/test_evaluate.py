@@ -89,9 +89,10 @@ class TestExtremes:
     def test_shuffled_columns_keep_shapes_and_lose_the_rest(self, make, shuffled):
         real, holdout = make(600, 0), make(600, 1)
         found = evaluate(real, holdout, shuffled(real), target="bought")
-        assert found["shapes"].value > 0.98
+        if not NOT_COMPUTED:
+            assert found["shapes"].value > 0.98
+            assert found["trends"].value < found["trends"].reference - 0.2
         assert found["tvd1"].value < 0.01
-        assert found["trends"].value < found["trends"].reference - 0.2
         assert found["tvd2"].value > found["tvd2"].reference + 0.05
         assert found["c2st"].value > 0.8
         assert found["tstr"].value < 0.65
@@ -240,7 +241,7 @@ class TestOddTables:
         ]
         reasons = {metric.name: metric.reason for metric in found.metrics if not metric.is_computed}
         few = {"membership_tpr_1", "membership_tpr_01", "near_copies"}
-        assert set(reasons) == {"rules", "rare_categories"} | few, reasons
+        assert set(reasons) == {"rules", "rare_categories", *NOT_COMPUTED} | few, reasons
         assert found["dtypes"].value == found["unique_ids"].value == 1
         assert found["validity"].value > 0.98
         missing = {column.name: column.missing_real for column in found.columns}
@@ -285,7 +286,8 @@ class TestOddTables:
             return
         found = evaluate(real, holdout, synthetic)
         assert found["tvd1"].is_computed
-        assert found["dtypes"].value < 1 or str(synthetic[column].dtype) == str(real[column].dtype)
+        dtypes = {str(table[column].dtype).replace("str", "object") for table in (real, synthetic)}
+        assert found["dtypes"].value < 1 or len(dtypes) == 1
 
     def test_identifiers_alone(self):
         table = pd.DataFrame({"id": range(50)})
