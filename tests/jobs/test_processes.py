@@ -165,7 +165,7 @@ def test_processes_that_cannot_start_fail_their_jobs(folder, monkeypatch):
 @pytest.mark.parametrize("moment", ["libraries are loaded", "a fit runs"])
 def test_an_interrupt_of_the_command_alone_ends_all_jobs_in_words(folder, moment):
     rng = np.random.default_rng(0)
-    wide = pd.DataFrame(rng.integers(0, 50, (20_000, 40)), columns=[f"c{i}" for i in range(40)])
+    wide = pd.DataFrame(rng.integers(0, 9, (5_000, 15)), columns=[f"c{i}" for i in range(15)])
     wide.to_csv("people.csv", index=False)
     arguments = "-m tabgan run jobs.yaml --workers 2 --log-json log.jsonl"
     started = subprocess.Popen(
