@@ -181,6 +181,7 @@ def test_an_interrupt_of_the_command_alone_ends_all_jobs_in_words(folder, moment
     while not (until.exists() and until.stat().st_size > 0):
         assert started.poll() is None
         time.sleep(0.01)
+    time.sleep(0.5 if moment == "libraries are loaded" else 0.0)  # the line comes before the process
     started.send_signal(signal.SIGINT)
     said = started.communicate(timeout=120)[1]
     assert started.returncode == 130
