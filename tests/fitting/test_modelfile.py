@@ -111,7 +111,7 @@ def private_file(private_saved, tmp_path):
 def _open(path):
     with safe_open(path, framework="pt") as file:
         header = json.loads(file.metadata()[FORMAT])
-        return header, {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        return header, {name: file.get_tensor(name).clone() for name in file.keys()}  # noqa: SIM118
 
 
 def _write(path, header, tensors, raw=None):
