@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import inspect
 import logging
 from collections.abc import Callable
 from decimal import Decimal
@@ -41,6 +42,9 @@ from tabgan.table.checks import check_table
 from tabgan.table.draft import draft_schema, draft_yaml
 
 N = 80
+#: pandas has its dtype of text with NaN from 2.3 on.
+HAS_STR = "na_value" in inspect.signature(pd.StringDtype).parameters
+
 CODES = np.arange(N) % 5
 IS_MISSING = np.arange(N) % 7 == 0
 
@@ -134,7 +138,11 @@ TAKEN: dict[str, pd.Series] = {
     "boolean": pd.Series(_values(lambda code: code > 1), dtype="boolean"),
     "string[python]": pd.Series(_values(_text), dtype="string[python]"),
     "string[pyarrow]": pd.Series(_values(_text), dtype="string[pyarrow]"),
-    "str": pd.Series(_values(_text), dtype=pd.StringDtype("pyarrow", na_value=np.nan)),
+    **(
+        {"str": pd.Series(_values(_text), dtype=pd.StringDtype("pyarrow", na_value=np.nan))}
+        if HAS_STR
+        else {}
+    ),
     "category of text": pd.Series(_values(_text)).astype("category"),
     "ordered category": pd.Series(
         pd.Categorical(_values(_text), categories=["t3", "t0", "t1", "t2", "t4"], ordered=True)

@@ -544,7 +544,7 @@ def position_of(ballots: Sequence[Ballot]) -> Callable[[object, bool], int]:
         for place, ballot in steps:
             if ballot.label_of is not None:
                 label = ballot.label_of(value, untyped_text)
-                if label is not None:
+                if label is not None and label in places:  # else a later one holds it: no value stops a vote
                     return places[label]
             elif ballot.holds(value, untyped_text):
                 return place

@@ -40,7 +40,7 @@ from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.ledger.journal import Journal
 from tabgan.privacy.ledger.records import DIGEST_VERSION, FitRecord, tag_version
 
-FORMAT, VERSION = "tabgan-checkpoint", 1
+FORMAT, VERSION = "tabgan-checkpoint", 2
 
 _MANIFEST, _ANSWERS, _LEDGER, _REQUESTS, _SEED, _LOCK = (
     "manifest.json",

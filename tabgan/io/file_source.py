@@ -107,7 +107,7 @@ def _unchanged(
 
 def _check_stamps(stamps: Mapping[AnyPath, Stamp], base: AnyPath) -> None:
     for file, now in _stamps(list(stamps), base).items():
-        if now != stamps[file]:
+        if now is None or now != stamps[file]:
             what = "has gone" if now is None else "has changed"
             raise SourceError(f"source: {str(file)!r} {what} since it was opened. Open it again.")
 

@@ -39,6 +39,12 @@ JobOutcome = JobResult | FinishedJob | JobFailure
 #: The exit code of a release that a gate refuses; scripts can tell it from that of a failed job.
 GATE_REFUSES = 3
 
+#: The message of a job without a process.
+NOT_STARTED = (
+    "Its process could not be started, as for lack of memory. Nothing was spent in this run. The same command runs it "
+    "again; with fewer workers each has more memory."
+)
+
 #: Jobs that one process runs before another takes its place, so that memory does not grow with their number.
 JOBS_A_PROCESS = 100
 
@@ -131,7 +137,7 @@ class ProcessExecutor:
                 outcome = known(job, outcomes, self._again)
                 if outcome is None:
                     watcher.started(job)
-                    outcome = None if pool.begin(job) else lost(job, self._again)
+                    outcome = None if pool.begin(job) else JobFailure(job.name, NOT_STARTED)
                 if outcome is not None:
                     end(job, outcome)
             if pool.running:
@@ -214,7 +220,7 @@ class _Pool:
         for worker, job in self.running.items():
             outcome = _answer_of(worker)
             if outcome is None or isinstance(outcome, _Interrupted):
-                self._watcher.interrupted(job, "" if outcome is None else outcome.said)
+                self._watcher.interrupted(job, _spent_by_lost(job) if outcome is None else outcome.said)
             else:
                 self._watcher.finished(outcome)
 
@@ -265,33 +271,33 @@ def lost(job: Job, again: bool = False) -> JobOutcome:
     done = None if again else finished_before(job)
     if done is not None:  # the process was lost between its last word and the answer
         return done
-    parts = ["Its process ended, or could not be started, as for lack of memory."]
-    if job.epsilon is not None:
-        parts.append(_spent_by_lost(job, again))
+    parts = ["Its process ended, as for lack of memory."]
+    parts += [_spent_by_lost(job)] if job.epsilon is not None else []
     parts.append(
         "The same command runs it again, from its checkpoint if it has one; with fewer workers each has more memory."
     )
     return JobFailure(job.name, " ".join(parts))
 
 
-def _spent_by_lost(job: Job, again: bool) -> str:
-    """Return the words on the budget that a lost job has spent, as its ledger says, or at most."""
-    whole = total = job.epsilon or 0.0
-    extra = job.private_metrics_epsilon
-    most = spent_note(f"up to {at_most(total + (extra or 0.0))}, which no ledger knows better")
+def _spent_by_lost(job: Job) -> str:
+    """Return the words on the budget that a lost job has spent, as its ledger says, or at most; "" without privacy."""
+    if job.epsilon is None:
+        return ""
+    whole, extra = job.epsilon, job.private_metrics_epsilon
+    most = spent_note(f"up to {at_most(whole + (extra or 0.0))}, which no record of the fit says better")
     if job.resumes_from is None:
         return most
     try:
         fit = fit_of(job.resumes_from, None if job.ledger is None else job.ledger.path)
     except (TabGANError, OSError):
         return most
-    if fit is None:
-        return most if again else "Nothing was spent."
+    if fit is None:  # its checkpoint, or its ledger, may have been there and gone
+        return most
     if not fit.charges:
         return "Nothing was spent."
     told = f"{at_most(fit.spent.epsilon(fit.delta))} of {at_most(whole)}"
     if extra is not None and fit.outcome == "done":
-        told += f", and {at_most(extra)} if private metrics were measured already"
+        told += f", and at least {at_most(extra)} if private metrics were measured already"
     return spent_note(told)
 
 

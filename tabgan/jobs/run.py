@@ -374,7 +374,7 @@ def says_what_is_spent(model: TabGAN, private_metrics_epsilon: float | None = No
         if model.privacy_.is_private:
             extra = ""
             if private_metrics_epsilon is not None:
-                extra = f", and {at_most(private_metrics_epsilon)} if private metrics were measured already"
+                extra = f", and at least {at_most(private_metrics_epsilon)} if private metrics were measured already"
             error.add_note(spent_note(f"{at_most(model.privacy_.epsilon)}{extra}"))
         raise
 

@@ -348,7 +348,8 @@ def resampled(log_weight: torch.Tensor, n_rows: int, rng: torch.Generator) -> to
     ends = torch.cumsum(torch.softmax(log_weight, dim=0), dim=0)
     start = torch.rand(1, generator=rng, device=device, dtype=torch.float64)
     steps = (torch.arange(n_rows, device=device, dtype=torch.float64) + start) * (ends[-1] / n_rows)
-    places = torch.searchsorted(ends, steps, right=True).clamp(max=len(ends) - 1)
+    last = int((ends < ends[-1]).sum())  # with a weight: a step that is rounded up passes the whole
+    places = torch.searchsorted(ends, steps, right=True).clamp(max=last)
     return places[torch.randperm(n_rows, generator=rng, device=device)]
 
 

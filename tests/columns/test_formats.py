@@ -1,6 +1,7 @@
 """Text formats of moments: each is read, written back as it was, and told from all others by a vote."""
 
 import datetime as dt
+import itertools
 
 import numpy as np
 import pandas as pd
@@ -168,6 +169,18 @@ def test_every_spelling_is_written_as_it_is_read():
             )
             assert np.datetime64(clock[0], "s") <= np.datetime64(moment, "s")
             assert np.datetime64(clock[0], "s") >= kept - (59 if format_.resolution == "second" else 0)
+
+
+#: Ends, signs and digits of numbers in text, in orders that people write and in others.
+SIGNS = ("", "$", "€ ", "kr", "%", " %", "-", "+", "(", ".", "T", ":")
+DIGITS = ("1", "01", "1,234", "1.234,5", "1 234", "1.5E+03")
+
+
+def test_any_text_has_a_ballot():
+    """Pitfall 35. ``$5%`` has the shape of a number and no form: it ended a fit that was charged."""
+    find, size = position_of(ballots()[0]), len(ballots()[0])
+    texts = {"".join(pieces) for pieces in itertools.product((*SIGNS, *DIGITS), repeat=3)}
+    assert all(0 <= find(text, untyped_text) < size for text in texts for untyped_text in (True, False))
 
 
 def test_labels_are_different_and_one_ballot_holds_a_text():

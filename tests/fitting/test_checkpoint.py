@@ -262,8 +262,8 @@ def test_a_manifest_of_something_else_is_refused(folder, manifest):
 def test_a_manifest_of_another_version_is_named_as_such(folder):
     filled(folder)
     path = folder / "manifest.json"
-    path.write_text(sealed(unsealed(path.read_text()) | {"version": 2}))
-    with pytest.raises(CheckpointError, match="expected version 1 of the format"):
+    path.write_text(sealed(unsealed(path.read_text()) | {"version": 1}))
+    with pytest.raises(CheckpointError, match="expected version 2 of the format"):
         opened(folder)
 
 

@@ -41,6 +41,7 @@ def _objects(*values: object) -> pd.Series:
 
 
 COLUMNS = {
+    "shapes of numbers without a form": _objects("$5%", "1,234%", "€1 234", "$1.50E+03", "1.234,50 kr"),
     "year 20000": _objects(FAR, dt.datetime(2000, 1, 1)),
     "far NumPy moments": _objects(*(np.datetime64(2**62, unit) for unit in ("Y", "D", "m", "ns"))),
     "zones": _objects(dt.datetime(1, 1, 1, tzinfo=EAST), dt.datetime(9999, 12, 31, tzinfo=WEST)),

@@ -113,7 +113,8 @@ class TestCurve:
         assert (np.diff(true) >= 0).all()
         assert (false[0], false[-1], true[-1]) == (0, 1, 1)
         assert ((false > 0) & (false < 0.01)).sum() >= 20  # dense where it matters
-        assert np.trapezoid(true, false) == pytest.approx(0.7602, abs=0.02)
+        area = ((true[1:] + true[:-1]) / 2 * np.diff(false)).sum()
+        assert area == pytest.approx(0.7602, abs=0.02)
 
     def test_what_is_found_without_a_false_accusation(self):
         curve = membership_curve(
