@@ -262,6 +262,12 @@ def _types(series: pd.Series) -> set[type]:
     return {type(value) for value in series.dropna()}
 
 
+def _moment(value):
+    """Return NumPy's moments and durations as those of pandas, which before NumPy 2.2 have other hashes."""
+    kinds = ((np.datetime64, pd.Timestamp), (np.timedelta64, pd.Timedelta))
+    return next((of_pandas(value) for of_numpy, of_pandas in kinds if isinstance(value, of_numpy)), value)
+
+
 @pytest.mark.filterwarnings("ignore:Could not infer format")
 @pytest.mark.parametrize("name", TAKEN)
 class TestEveryDtype:
@@ -276,12 +282,14 @@ class TestEveryDtype:
             assert _types(sampled["c"]) == BECOMES_PLAIN.get(name, _types(series))
             found, real = sampled["c"].dropna(), series.dropna()
             if "NumPy's single" not in name:
-                assert set(found.tolist()) <= set(real.tolist())
+                assert set(found.map(_moment).tolist()) <= set(real.map(_moment).tolist())
         assert abs(sampled["c"].isna().mean() - series.isna().mean()) < 0.15
         model.save(tmp_path / "model")
         again = TabGAN.load(tmp_path / "model", device="cpu").sample(N, random_state=1)
         pd.testing.assert_frame_equal(again, sampled)
-        for value in sampled["c"].dropna().unique()[:3]:
+        for value in list(dict.fromkeys(sampled["c"].dropna().tolist()))[
+            :3
+        ]:  # PyArrow 19 has no unique of half floats
             assert (model.sample(2, conditions={"c": value}, random_state=1)["c"] == value).all()
         write_table(sampled, tmp_path / "t.csv", escape_formulas=True)
         if name not in NO_PARQUET:

@@ -8,6 +8,7 @@ import re
 from dataclasses import fields
 from pathlib import Path
 
+import pydantic
 import pytest
 import yaml
 from typer.testing import CliRunner
@@ -55,6 +56,10 @@ def test_it_takes_the_configs_which_name_it(path):
     assert text.startswith("# yaml-language-server: $schema=jobs.schema.json\n")
 
 
+@pytest.mark.skipif(
+    tuple(map(int, pydantic.VERSION.split(".")[:2])) < (2, 10),
+    reason="before pydantic 2.10 a constant is an enum, too",
+)
 def test_the_file_beside_them_is_in_step():
     """Else: ``tabgan jobs json-schema -o configs/jobs.schema.json --force``."""
     assert json.loads((ROOT / "configs" / "jobs.schema.json").read_text(encoding="utf-8")) == RULES
