@@ -187,9 +187,8 @@ class Worker:
 def first_ready(workers: Sequence[Worker]) -> Worker:
     """Return a worker whose answer is there, or that has ended."""
     ready: list[Any] = []
-    while (
-        not ready
-    ):  # libraries have the system's calls start again after Ctrl-C, and one without an end would miss it
+    # A wait without an end would miss Ctrl-C: libraries have the system's calls start again after it.
+    while not ready:
         ready = wait([worker.connection for worker in workers], _LOOK)
     return next(worker for worker in workers if worker.connection in ready)
 

@@ -327,10 +327,8 @@ class Categorical(Column):
 
         ``10`` in a column that has ``01`` too is a code of two digits, and ``1`` would be another one.
         """
-        vote, (plain, code, text) = (
-            vote.copy(),
-            map(labels.index, (numerals.NUMERALS, numerals.CODES, "text")),
-        )
+        plain, code, text = map(labels.index, (numerals.NUMERALS, numerals.CODES, "text"))
+        vote = vote.copy()
         few = FEW_CODES * (max(vote[plain], 0.0) + vote[code])
         if vote[code] > max(SURELY * noise_stddev, few):
             vote[text] += max(vote[plain], 0.0) + vote[code]

@@ -271,12 +271,12 @@ def lost(job: Job, again: bool = False) -> JobOutcome:
     done = None if again else finished_before(job)
     if done is not None:  # the process was lost between its last word and the answer
         return done
-    parts = ["Its process ended, as for lack of memory."]
-    parts += [_spent_by_lost(job)] if job.epsilon is not None else []
-    parts.append(
-        "The same command runs it again, from its checkpoint if it has one; with fewer workers each has more memory."
+    parts = (
+        "Its process ended, as for lack of memory.",
+        _spent_by_lost(job),
+        "The same command runs it again, from its checkpoint if it has one; with fewer workers each has more memory.",
     )
-    return JobFailure(job.name, " ".join(parts))
+    return JobFailure(job.name, " ".join(filter(None, parts)))
 
 
 def _spent_by_lost(job: Job) -> str:
