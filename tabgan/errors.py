@@ -201,6 +201,11 @@ def spent_note(epsilon: str) -> str:
     return f"{SPENT}: epsilon {epsilon}. A second fit on the table adds to it."
 
 
+def measured_note(epsilon: str) -> str:
+    """Return what follows the spending of a fit in such a note if private metrics may have been measured."""
+    return f", and at least {epsilon} if private metrics were measured already"
+
+
 #: An error's note on a fit whose failure could not be recorded in its ledger.
 UNTOLD = "The failure of the fit could not be recorded in the ledger: its whole plan still counts."
 

@@ -12,7 +12,16 @@ from tabgan._util.logs import log_to_stderr
 from tabgan._util.printed import at_most
 from tabgan._util.processes import Worker, WorkerLostError, first_ready, threads_each
 from tabgan._util.progress import Progress
-from tabgan.errors import KEPT, TabGANError, describe_error, kept_notes, spent_note, spent_notes, trace_of
+from tabgan.errors import (
+    KEPT,
+    TabGANError,
+    describe_error,
+    kept_notes,
+    measured_note,
+    spent_note,
+    spent_notes,
+    trace_of,
+)
 from tabgan.fitting.checkpoint import fit_of
 from tabgan.jobs.config import Job
 from tabgan.jobs.record import FinishedJob
@@ -297,7 +306,7 @@ def _spent_by_lost(job: Job) -> str:
         return "Nothing was spent."
     told = f"{at_most(fit.spent.epsilon(fit.delta))} of {at_most(whole)}"
     if extra is not None and fit.outcome == "done":
-        told += f", and at least {at_most(extra)} if private metrics were measured already"
+        told += measured_note(at_most(extra))
     return spent_note(told)
 
 

@@ -36,7 +36,7 @@ from tabgan.bundle.names import (
     SYNTHETIC_PARQUET,
 )
 from tabgan.columns.kind import read_text
-from tabgan.errors import DataError, spent_note
+from tabgan.errors import DataError, measured_note, spent_note
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.fitting.checkpoint import discard, discard_if_ended, has_begun, holdout_seed, sample_seed
 from tabgan.fitting.modelfile import keep_form
@@ -374,7 +374,7 @@ def says_what_is_spent(model: TabGAN, private_metrics_epsilon: float | None = No
         if model.privacy_.is_private:
             extra = ""
             if private_metrics_epsilon is not None:
-                extra = f", and at least {at_most(private_metrics_epsilon)} if private metrics were measured already"
+                extra = measured_note(at_most(private_metrics_epsilon))
             error.add_note(spent_note(f"{at_most(model.privacy_.epsilon)}{extra}"))
         raise
 
