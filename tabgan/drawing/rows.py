@@ -18,8 +18,9 @@ from tabgan.columns.filling import Filling
 from tabgan.drawing.kept import Kept, Memory, of_modelled, test_of
 from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
-from tabgan.model.sampling import BATCH_SIZE, CodeChances, CodeSampler
+from tabgan.model.sampling import BATCH_SIZE, CodeSampler
 from tabgan.table.conditions import Condition, coded, conditions_of
+from tabgan.table.stretches import Chances
 
 logger = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class RowSource(TableSource):
     """
 
     fitted: Fitted
-    fixed: Mapping[int, CodeChances]
+    fixed: Mapping[int, Chances]
     constants: Mapping[str, object]
     keeps: Test | None = None
 

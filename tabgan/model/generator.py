@@ -10,7 +10,7 @@ from torch import nn
 from tabgan._util.tensors import draw_codes, one_hot_product, part
 from tabgan.model.adversary.critic import Critic
 from tabgan.model.loglinear import LogLinear
-from tabgan.model.places import Places
+from tabgan.model.places import PlaceDistribution, Places
 
 #: Prefixes of the tensors of critics and places in a state.
 _CRITICS, _PLACES = "critics.", "places."
@@ -97,6 +97,15 @@ class Generator(nn.Module):
             block[int(self.offsets[i]) : int(self.offsets[i]) + self.sizes[i]]
             for i in places.partners.tolist()
         ]
+
+    def place_distribution(
+        self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, position: int
+    ) -> PlaceDistribution | None:
+        """Return the distribution of a column's codes of values and places; ``None`` if no column pushes it."""
+        if str(position) not in self.places:
+            return None
+        own = self.places_at(position)
+        return own.distribution(logits[:, own.block], codes, places, self.weights_of(position, own))
 
     def draw_column(
         self,

@@ -16,6 +16,7 @@ References:
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -35,6 +36,47 @@ _LEAST_SHARE = 1e-6
 
 #: Least variance of a conditional, in squared ranks.
 _LEAST_VARIANCE = 1e-9
+
+
+@dataclass(frozen=True)
+class PlaceDistribution:
+    """The joint distribution of a column's codes and the places within them, row by row.
+
+    Attributes:
+        shares: ``(rows, values)`` shares of the codes of values where ``u`` is uniform.
+        levels: ``(rows, LEVELS + 1)`` probabilities that ``u`` lies below each bound of its cells, from 0 to 1.
+    """
+
+    shares: torch.Tensor
+    levels: torch.Tensor
+
+    @property
+    def ends(self) -> torch.Tensor:
+        """``(rows, values)`` the ``u`` at which each code ends."""
+        return self.shares.cumsum(1).clamp_max(1.0)
+
+    def at(self, values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows, k)`` the ``u`` of ``k`` codes of values, counted from their first, and places within them."""
+        return (self.ends[:, values] + (places - 1.0) * self.shares[:, values]).clamp(0.0, 1.0)
+
+    def reached(self, u: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows, k)`` probabilities of values below each of ``(rows, k)`` numbers ``u``."""
+        below = (u * LEVELS).floor().long().clamp_max(LEVELS - 1)
+        low, high = self.levels.gather(1, below), self.levels.gather(1, below + 1)
+        return low + (u * LEVELS - below) * (high - low)
+
+    def drawn_between(self, low: torch.Tensor, high: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows,)`` the ``u`` that a ``part``, in [0, 1], of the probability between two others lies below."""
+        ends = self.reached(torch.stack([low, high], dim=1))
+        wanted = ends[:, :1] + part[:, None] * (ends[:, 1:] - ends[:, :1])
+        cell = (torch.searchsorted(self.levels, wanted, right=True) - 1).clamp(0, LEVELS - 1)
+        first, last = self.levels.gather(1, cell), self.levels.gather(1, cell + 1)
+        u = (cell + (wanted - first) / (last - first).clamp_min(1e-300)) / LEVELS
+        return torch.minimum(torch.maximum(u.squeeze(1), low), high)
+
+    def of_rows(self, rows: torch.Tensor) -> PlaceDistribution:
+        """Return the distribution of some rows."""
+        return PlaceDistribution(self.shares[rows], self.levels[rows])
 
 
 class Places(nn.Module):
@@ -138,13 +180,17 @@ class Places(nn.Module):
         self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]
     ) -> torch.Tensor:
         """Return ``(batch, values)`` probabilities with which :meth:`draw` draws each code of a value."""
-        levels = self.copula[self.cell(self.push(logits, codes, places, weights))].double().cumsum(1)
-        levels = torch.nn.functional.pad(levels / levels[:, -1:], (1, 0))
-        at = torch.softmax(logits.double(), dim=1).cumsum(1).clamp_max(1.0) * LEVELS
-        below = at.floor().long().clamp_max(LEVELS - 1)
-        low, high = levels.gather(1, below), levels.gather(1, below + 1)
-        ends = low + (at - below) * (high - low)
+        drawn = self.distribution(logits, codes, places, weights)
+        ends = drawn.reached(drawn.ends)
         return torch.diff(ends, dim=1, prepend=ends.new_zeros(len(ends), 1)).clamp_min(0.0)
+
+    def distribution(
+        self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]
+    ) -> PlaceDistribution:
+        """Return the distribution by which :meth:`draw` draws codes and places, given the logits of the values."""
+        levels = self.copula[self.cell(self.push(logits, codes, places, weights))].double().cumsum(1)
+        shares = torch.softmax(logits.double(), dim=1)
+        return PlaceDistribution(shares, torch.nn.functional.pad(levels / levels[:, -1:], (1, 0)))
 
     def draw(
         self,

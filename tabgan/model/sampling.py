@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 import torch
@@ -11,7 +11,9 @@ import torch
 from tabgan._util.tensors import draw_codes
 from tabgan.errors import ConditionError
 from tabgan.model.generator import Generator
+from tabgan.model.meeting import met_by_codes, met_by_places
 from tabgan.model.tabulated import DrawTables
+from tabgan.table.stretches import Chances, Stretches
 
 #: Rows drawn at once; larger batches are assembled from parts.
 BATCH_SIZE = 16_384
@@ -26,11 +28,6 @@ LEAST_EACH, MOST_EACH, EACH_IN_ALL = 32, 2_048, 2**15
 
 #: Share of the rows meeting the conditions so far below which the next one practically never holds.
 LEAST_SHARE = 1e-8
-
-#: Chances that rows meet a condition, by code: of one code alone, ``(width,)`` chances, or a function of ``(rows,
-#: columns before)`` codes that returns ``(rows, width)``.
-CodeChances = int | np.ndarray | Callable[[np.ndarray], np.ndarray]
-
 
 #: Codes, and the places within them.
 Drawn = tuple[torch.Tensor, torch.Tensor]
@@ -80,7 +77,7 @@ class CodeSampler:
         self,
         n_rows: int,
         rng: torch.Generator,
-        fixed: Mapping[int, CodeChances] | None = None,
+        fixed: Mapping[int, Chances] | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[np.ndarray]:
         """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows in total; see :meth:`rows`."""
@@ -92,13 +89,13 @@ class CodeSampler:
         self,
         n_rows: int,
         rng: torch.Generator,
-        fixed: Mapping[int, CodeChances] | None = None,
+        fixed: Mapping[int, Chances] | None = None,
         batch_size: int = BATCH_SIZE,
     ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
         """Yield ``(batch, columns)`` int16 codes, exactly ``n_rows`` rows in total, and their places within the codes.
 
-        Places are NaN in columns without, and ``(batch, 0)`` if no column has any. A code with a condition has any
-        place.
+        Places are NaN in columns without, and ``(batch, 0)`` if no column has any. Under a condition they are those
+        within the part of a code that meets it.
 
         Conditions are met by sequential importance resampling: columns are drawn in order; one with a condition is
         drawn in proportion to the chance with which each code meets it, and the row weighted by the probability of
@@ -131,8 +128,9 @@ class CodeSampler:
             drawn = [
                 self._conditional(part, rng, fixed) if fixed else self._free(part, rng) for part in parts
             ]
-            whole = [self._without_pooled(codes, rng) for codes, _ in drawn]
             places = torch.cat([each.cpu() for _, each in drawn]).numpy()
+            self._place_within(places, drawn, fixed or {})
+            whole = [self._without_pooled(codes, rng) for codes, _ in drawn]
             yield torch.cat([codes.to(torch.int16).cpu() for codes in whole]).numpy(), places
 
     @torch.no_grad()
@@ -190,8 +188,9 @@ class CodeSampler:
             logits, own = self.logits(codes, position), wanted[:, position]
             if position in chances:
                 own_chances = np.repeat(chances[position], each, axis=0)
-                codes[:, position], log_chance, _ = _meeting(logits, own_chances, codes[:, :0], rng)
-                log_weight += log_chance
+                met = met_by_codes(logits, own_chances, codes[:, :0], rng)
+                codes[:, position] = met.codes
+                log_weight += met.log_chance
                 continue
             is_given = own >= 0
             codes[:, position] = torch.where(is_given, own, draw_codes(logits, rng))
@@ -214,10 +213,18 @@ class CodeSampler:
                 codes[rows, position] = torch.multinomial(weights, len(rows), replacement=True, generator=rng)
         return codes
 
+    def _place_within(self, places: np.ndarray, drawn: Sequence[Drawn], fixed: Mapping[int, Chances]) -> None:
+        """Write places of columns with conditions anew, as those within the part of a code that meets them."""
+        for position in self._generator.placed:
+            wanted = fixed.get(position)
+            if isinstance(wanted, Stretches):
+                codes = torch.cat([each[:, position].cpu() for each, _ in drawn]).numpy()
+                places[:, position] = wanted.within(codes, places[:, position])
+
     def _free(self, n_rows: int, rng: torch.Generator) -> Drawn:
         return self._go_on(*self.start(n_rows, rng), 0, rng)
 
-    def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, CodeChances]) -> Drawn:
+    def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances]) -> Drawn:
         least = max(CANDIDATES * n_rows, MIN_CANDIDATES)
         most = max(MOST_CANDIDATES * n_rows, AMPLE)
         stop = max(fixed) + 1
@@ -243,7 +250,7 @@ class CodeSampler:
         self,
         n_rows: int,
         rng: torch.Generator,
-        fixed: Mapping[int, CodeChances],
+        fixed: Mapping[int, Chances],
         masses: Mapping[int, list[torch.Tensor]],
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Return codes and places up to the last column with a condition, and the log-weights of new rows.
@@ -259,12 +266,14 @@ class CodeSampler:
             if chances is None:
                 codes[:, position] = self._generator.draw_column(logits, codes, places, position, rng)
             else:
-                codes[:, position], log_chance, log_possible = _meeting(
-                    logits, chances, codes[:, :position], rng
-                )
-                mass = torch.stack([log_weight, log_weight + log_possible]).logsumexp(1)
+                if isinstance(chances, Stretches) and position in self._generator.placed:
+                    met = met_by_places(self._generator, logits, chances, codes, places, position, rng)
+                else:
+                    met = met_by_codes(logits, chances, codes[:, :position], rng)
+                codes[:, position] = met.codes
+                mass = torch.stack([log_weight, log_weight + met.log_possible]).logsumexp(1)
                 masses[position].append(mass)
-                log_weight += log_chance
+                log_weight += met.log_chance
         return codes, places, log_weight
 
     def _check(self, masses: Mapping[int, list[torch.Tensor]]) -> None:
@@ -311,32 +320,6 @@ class CodeSampler:
         """Return ``(batch, size)`` logits of a column, minus infinity for codes that must not be drawn."""
         logits, excluded = self._generator.logits(codes, position), self._excluded[position]
         return logits if excluded is None else logits.masked_fill(excluded, -torch.inf)
-
-
-def _meeting(
-    logits: torch.Tensor, chances: CodeChances, before: torch.Tensor, rng: torch.Generator
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Return codes that meet a condition, and logs of the probabilities of meeting it and of codes that may meet it.
-
-    Args:
-        logits: ``(rows, width)``.
-        chances: Of the column.
-        before: ``(rows, columns before)`` codes.
-        rng: Source of the draws.
-
-    Returns:
-        Three of ``(rows,)``.
-    """
-    log_p = torch.log_softmax(logits, dim=1)
-    if isinstance(chances, int):
-        log_chance = log_p[:, chances]
-        codes = torch.full((len(logits),), chances, dtype=torch.int64, device=logits.device)
-        return codes, log_chance, log_chance
-    given = chances(before.cpu().numpy()) if callable(chances) else chances
-    log_given = torch.as_tensor(given, dtype=torch.float64, device=logits.device).log()
-    joint = log_p + log_given
-    possible = torch.where(log_given > -torch.inf, log_p, -torch.inf)
-    return draw_codes(joint, rng), joint.logsumexp(1), possible.logsumexp(1)
 
 
 def resampled(log_weight: torch.Tensor, n_rows: int, rng: torch.Generator) -> torch.Tensor:

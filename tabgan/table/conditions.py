@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set
+from collections.abc import Hashable, Mapping, Sequence, Set
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
@@ -21,6 +21,8 @@ from tabgan.schema import Schema
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 from tabgan.table.headings import name_of
+from tabgan.table.placing import placed_columns
+from tabgan.table.stretches import Chances, Stretches
 
 logger = logging.getLogger(__name__)
 
@@ -29,10 +31,6 @@ _KEYS, _PART = ("min", "max", "missing"), {"value", "share"}
 
 #: Distance from 1 that a sum of shares may have.
 ROUNDING = 1e-9
-
-#: Chances that rows meet a condition, by code: one code alone, ``(width,)`` chances, or a function of ``(rows, columns
-#: before)`` codes that returns ``(rows, width)``.
-Chances = int | np.ndarray | Callable[[np.ndarray], np.ndarray]
 
 
 @dataclass(frozen=True)
@@ -290,6 +288,7 @@ def coded(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> CodedCo
     constants: dict[str, object] = {}
     chances: dict[int, np.ndarray] = {}
     single: dict[int, dict[int, int]] = {}
+    placed = placed_columns(encoder)
     for name, condition in conditions.items():
         if name not in encoder.positions:
             kind = encoder.schema[name].kind
@@ -317,7 +316,7 @@ def coded(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> CodedCo
             )
         if known.is_single:
             constants[name] = known.constant
-            if np.count_nonzero(met.chances) == 1:
+            if np.count_nonzero(met.chances) == 1 and position not in placed:
                 single[position] = encoder.codes_of({name: known.constant})
                 continue
         columns[position] = met
@@ -326,6 +325,9 @@ def coded(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> CodedCo
     for position, each in chances.items():
         if position in single:
             fixed.update(single[position])
+            continue
+        if position in placed:
+            fixed[position] = Stretches.of(columns[position])
             continue
         cycles = encoder.cycles.get(position, [])
         fixed[position] = (each > 0).astype(float) if cycles else each

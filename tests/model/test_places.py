@@ -10,16 +10,20 @@ import pandas as pd
 import pytest
 import torch
 
+from tabgan.drawing.rows import EFFECTIVE
 from tabgan.errors import ModelFileError
 from tabgan.model import loglinear
 from tabgan.model.generator import Generator
+from tabgan.model.meeting import met_by_codes
 from tabgan.model.places import LEVELS, PARTNERS, PUSHES, Places, smoothed
 from tabgan.model.tallies import SHAPE, tallies_of
 from tabgan.privacy.doors import mechanisms
 from tabgan.privacy.events import PLACES
 from tabgan.schema import Numeric, Schema
 from tabgan.synthesizer import TabGAN
+from tabgan.table.conditions import Between
 from tabgan.table.placing import places_of_rows
+from tabgan.table.stretches import Stretches
 
 #: How close places come depends on how well the codes are fitted.
 FULL_RUN = ("POOL", "MIN_POOL", "FRESH", "ITERATIONS", "EVALUATIONS")
@@ -67,6 +71,80 @@ def without_relations(model) -> TabGAN:
 def far(df: pd.DataFrame) -> tuple[float, float]:
     """Return the median distances of a copy from its original, and of a sum from the sum."""
     return (df["copy"] - df["a"]).abs().median(), (df["sum"] - df["a"] - df["c"]).abs().median()
+
+
+CONDITIONS = {
+    "a part of one code": {"a": Between(30.2, 30.3)},
+    "of the column that is pushed": {"copy": Between(25.0, 26.5)},
+    "two parts of codes, and missing": {"copy": [Between(21.0, 22.0), Between(35.0, 36.0), None]},
+    "one value": {"a": 30.26},
+    "of both": {"c": Between(44.0, 46.0), "sum": Between(70.0, 74.0)},
+}
+
+
+def apart(one, worth, other) -> np.ndarray:
+    """Return differences of the means and of the mean squares of columns, in standard errors of both tables."""
+    found = []
+    for name in one:
+        for x, y in [(one[name], other[name]), (one[name] ** 2, other[name] ** 2)]:
+            error = np.sqrt(x.var() / (worth * x.notna().mean()) + y.var() / y.notna().sum())
+            found.append((x.mean() - y.mean()) / max(error, 1e-9))
+    return np.array(found)
+
+
+@pytest.fixture(scope="module")
+def free(plain):
+    return without_relations(plain).sample(150_000, random_state=1)
+
+
+class TestUnderConditions:
+    """Rows under a condition are as those that happen to meet it, in what lies within codes too."""
+
+    @pytest.mark.parametrize(
+        "name",
+        [pytest.param(name, marks=pytest.mark.family if i > 1 else ()) for i, name in enumerate(CONDITIONS)],
+    )
+    def test_rows_are_as_those_that_meet_it(self, plain, free, name):
+        wanted = CONDITIONS[name]
+        sample = without_relations(plain).sample(4_000, conditions=wanted, random_state=2)
+        (column, asked), *more = wanted.items()
+        if name == "one value":
+            assert (sample[column] == asked).all()
+            asked = Between(30.255, 30.265)
+        is_met = keeps(free[column], asked)
+        for other, own in more:
+            is_met &= keeps(free[other], own)
+            assert keeps(sample[other], own).all()
+        assert keeps(sample[column], asked).all()
+        off = apart(
+            sample.drop(columns=column),
+            sample.attrs[EFFECTIVE],
+            free[is_met].drop(columns=column),
+        )
+        assert np.abs(off).max() < 4
+
+    def test_the_check_would_see_places_that_are_drawn_on_their_own(self, plain, free, monkeypatch):
+        """A negative control: codes alone meet the condition, and places stay as they were."""
+        monkeypatch.setattr(
+            "tabgan.model.sampling.met_by_places",
+            lambda generator, logits, wanted, codes, places, position, rng: met_by_codes(
+                logits, wanted, codes[:, :position], rng
+            ),
+        )
+        monkeypatch.setattr(Stretches, "within", lambda self, codes, places: places)
+        sample = without_relations(plain).sample(
+            4_000, conditions=CONDITIONS["a part of one code"], random_state=2
+        )
+        off = apart(sample[["copy"]], 4_000, free.loc[keeps(free["a"], Between(30.2, 30.3)), ["copy"]])
+        assert np.abs(off).max() > 8
+
+
+def keeps(cells: pd.Series, asked) -> pd.Series:
+    """Return true for cells that meet a condition."""
+    parts = asked if isinstance(asked, list) else [asked]
+    return np.logical_or.reduce(
+        [cells.isna() if each is None else cells.between(each.min, each.max) for each in parts]
+    )
 
 
 class TestWhatItGives:
