@@ -140,6 +140,7 @@ ORDER = [
     "model.generator",
     "model.tabulated",
     "model.meeting",
+    "model.lookahead",
     "model.sampling",
     "model.tallies",
     "model.adversary.training",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
 from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
+from tabgan.model.sampling import CodeSampler
 from tabgan.rules import Rule, Unique
 from tabgan.rules.judging import named
 from tabgan.table.partial import PartialRows
@@ -84,8 +86,9 @@ class Completion:
     def _drawn(self, rows: np.ndarray) -> pd.DataFrame:
         """Return drawn rows, one for each of some given ones, without generated columns."""
         encoder, partial = self.fitted.encoder, self.partial.taken(rows)
-        codes = self.fitted.sampler().completed(partial.codes, self._codes, partial.chances)
-        drawn = encoder.modelled(codes, self._values, within=partial.draw_within(encoder, self._values))
+        codes, places = self._sampler.completed(partial.codes, self._codes, partial.chances, partial.places)
+        within = partial.draw_within(encoder, self._values)
+        drawn = encoder.modelled(codes, self._values, places, within=within)
         if encoder.reduction is None and not encoder.formulas:
             return drawn
         # What rules compute follows from the given cells, not from those that were drawn in their place.
@@ -97,6 +100,11 @@ class Completion:
             columns = each.arranged(columns, self._values, given)
         columns = encoder.following(columns, given)
         return pd.DataFrame(columns) if encoder.reduction is None else encoder.reduction.following(columns)
+
+    @cached_property
+    def _sampler(self) -> CodeSampler:
+        """The sampler of the codes: one, since it keeps what it has looked at ahead."""
+        return self.fitted.sampler()
 
     def _whole(self, drawn: pd.DataFrame) -> pd.DataFrame:
         encoder = self.fitted.encoder

@@ -107,6 +107,25 @@ class Generator(nn.Module):
         own = self.places_at(position)
         return own.distribution(logits[:, own.block], codes, places, self.weights_of(position, own))
 
+    def log_drawn(
+        self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, position: int
+    ) -> torch.Tensor:
+        """Return ``(rows,)`` logs of the probability with which :meth:`draw_column` draws a column's codes.
+
+        A code that is drawn with its place has that of the code times the density of the place.
+        """
+        found = torch.log_softmax(logits.double(), dim=1).gather(1, codes[:, position, None]).squeeze(1)
+        if not places.shape[1] or str(position) not in self.places:
+            return found
+        own = self.places_at(position)
+        rows = own.holds_value(codes[:, position]).nonzero().squeeze(1)
+        drawn = own.distribution(
+            logits[rows][:, own.block], codes[rows], places[rows], self.weights_of(position, own)
+        )
+        values = codes[rows, position] - own.block.start
+        found[rows] += drawn.log_density(values, places[rows, position].double())
+        return found
+
     def draw_column(
         self,
         logits: torch.Tensor,

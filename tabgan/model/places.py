@@ -74,6 +74,13 @@ class PlaceDistribution:
         u = (cell + (wanted - first) / (last - first).clamp_min(1e-300)) / LEVELS
         return torch.minimum(torch.maximum(u.squeeze(1), low), high)
 
+    def log_density(self, values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows,)`` logs of the density of ``u`` at each row's code, counted from the first, and place."""
+        at = values[:, None]
+        u = self.ends.gather(1, at) + (places[:, None] - 1.0) * self.shares.gather(1, at)
+        cell = (u * LEVELS).floor().long().clamp(0, LEVELS - 1)
+        return (self.levels.gather(1, cell + 1) - self.levels.gather(1, cell)).mul(LEVELS).log().squeeze(1)
+
     def of_rows(self, rows: torch.Tensor) -> PlaceDistribution:
         """Return the distribution of some rows."""
         return PlaceDistribution(self.shares[rows], self.levels[rows])

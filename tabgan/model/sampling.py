@@ -8,9 +8,9 @@ from collections.abc import Iterator, Mapping, Sequence
 import numpy as np
 import torch
 
-from tabgan._util.tensors import draw_codes
 from tabgan.errors import ConditionError
 from tabgan.model.generator import Generator
+from tabgan.model.lookahead import ROWS, Lookahead
 from tabgan.model.meeting import met_by_codes, met_by_places
 from tabgan.model.tabulated import DrawTables
 from tabgan.table.stretches import Chances, Stretches
@@ -71,6 +71,7 @@ class CodeSampler:
         self.effective_size = 0.0
         self._tables = DrawTables([len(mask) for mask in exists], generator.parents, self.logits, device)
         self._n_drawn = 0
+        self._ahead: Lookahead | None = None
 
     @torch.no_grad()
     def batches(
@@ -139,17 +140,19 @@ class CodeSampler:
         given: np.ndarray,
         rng: torch.Generator,
         chances: Mapping[int, np.ndarray] | None = None,
-    ) -> np.ndarray:
-        """Return ``(rows, columns)`` int16 codes: the given ones, and for each row others drawn given these.
+        places: np.ndarray | None = None,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return ``(rows, columns)`` int16 codes, the given ones and others drawn given these, and places as of rows.
 
-        Each row has candidates of its own, weighted by the probability of its given codes; one of them is chosen after
-        its last given column, and completed. Places within codes are not drawn.
+        Each row has candidates of its own, weighted by the probability of its given codes and places; one of them is
+        chosen after its last given column, and completed.
 
         Args:
             given: ``(rows, columns)`` codes that may be drawn, -1 where there is none.
             rng: Source of all draws, on the generator's device.
             chances: ``(rows, codes)`` chances that each code of a column meets what is known of a row, by the column's
                 position; 1 where nothing is.
+            places: ``(rows, columns)`` places of given values within their codes; NaN where they are not known.
         """
         known = {position: each for position, each in (chances or {}).items() if len(each)}
         is_given = given >= 0
@@ -158,31 +161,45 @@ class CodeSampler:
         stops = np.where(is_given, np.arange(1, given.shape[1] + 1), 0).max(axis=1, initial=0)
         order = np.argsort(stops, kind="stable")
         each = int(np.clip(EACH_IN_ALL // max(len(given), 1), LEAST_EACH, MOST_EACH))
+        ahead = self._lookahead(rng)
         found = np.empty(given.shape, dtype=np.int16)
+        known_places = np.full(given.shape, np.nan) if places is None else places
+        found_places = np.empty((len(given), given.shape[1] if self._generator.placed else 0), np.float32)
         for first in range(0, len(order), BATCH_SIZE // each):
             rows = order[first : first + BATCH_SIZE // each]
-            codes = self._chosen(
+            codes, drawn_places = self._chosen(
                 torch.as_tensor(given[rows], device=self._generator.device),
+                torch.as_tensor(known_places[rows], device=self._generator.device),
                 each,
                 stops[rows[-1]],
                 rng,
                 {position: own[rows] for position, own in known.items()},
+                ahead,
             )
+            found_places[rows] = drawn_places.cpu().numpy()
             found[rows] = self._without_pooled(codes, rng).to(torch.int16).cpu().numpy()
-        return found
+        return found, found_places
+
+    def _lookahead(self, rng: torch.Generator) -> Lookahead:
+        """Return the look ahead of this sampler, which the first call draws."""
+        if self._ahead is None:
+            self._ahead = Lookahead(self._free(ROWS, rng)[0], self._generator.sizes)
+        return self._ahead
 
     def _chosen(
         self,
         given: torch.Tensor,
+        known_places: torch.Tensor,
         each: int,
         stop: int,
         rng: torch.Generator,
         chances: Mapping[int, np.ndarray],
-    ) -> torch.Tensor:
+        ahead: Lookahead,
+    ) -> Drawn:
         """Return whole rows with the codes, or chances of codes, that are given in the columns before ``stop``."""
         n_rows = len(given)
-        wanted = given.long().repeat_interleave(each, dim=0)
-        codes = torch.zeros_like(wanted)
+        wanted, known = (part.repeat_interleave(each, dim=0) for part in (given.long(), known_places))
+        codes, places = self.start(len(wanted), rng)
         log_weight = torch.zeros(len(wanted), device=codes.device, dtype=torch.float64)
         for position in range(stop):
             logits, own = self.logits(codes, position), wanted[:, position]
@@ -192,18 +209,24 @@ class CodeSampler:
                 codes[:, position] = met.codes
                 log_weight += met.log_chance
                 continue
+            pull = ahead.pull(given[:, :stop], position)
+            proposed = logits if pull is None else logits + pull.repeat_interleave(each, dim=0)
+            drawn = self._generator.draw_column(proposed, codes, places, position, rng)
             is_given = own >= 0
-            codes[:, position] = torch.where(is_given, own, draw_codes(logits, rng))
-            log_p = torch.log_softmax(logits, dim=1).gather(1, codes[:, position, None]).squeeze(1)
-            log_weight += torch.where(is_given, log_p, 0.0)
+            codes[:, position] = torch.where(is_given, own, drawn)
+            if places.shape[1]:
+                is_placed = is_given & known[:, position].isfinite()
+                places[is_placed, position] = known[is_placed, position].to(places.dtype)
+            log_p = self._generator.log_drawn(logits, codes, places, position)
+            log_q = log_p if pull is None else self._generator.log_drawn(proposed, codes, places, position)
+            log_weight += torch.where(is_given, log_p, log_p - log_q)
         log_weight = torch.where(
             log_weight.view(n_rows, each).isfinite(), log_weight.view(n_rows, each), -1e30
         )
         weights = torch.softmax(log_weight, dim=1)
         kept = torch.multinomial(weights, 1, generator=rng).squeeze(1)
-        codes = codes[torch.arange(n_rows, device=codes.device) * each + kept]
-        places = torch.empty(len(codes), 0, device=codes.device)
-        return self._go_on(codes, places, stop, rng)[0]
+        chosen = torch.arange(n_rows, device=codes.device) * each + kept
+        return self._go_on(codes[chosen], places[chosen], stop, rng)
 
     def _without_pooled(self, codes: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Return the codes of complete rows with pooled codes redrawn, each column independently."""

@@ -20,6 +20,7 @@ from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import DrawWithin, TableEncoder
 from tabgan.table.conditions import Condition
 from tabgan.table.merged import Merged
+from tabgan.table.placing import placed_columns, places_of_cells
 
 
 @dataclass(frozen=True)
@@ -59,6 +60,7 @@ class PartialRows:
     Attributes:
         given: Their table, with columns of the schema.
         codes: ``(rows, modelled columns)`` codes of the given cells, -1 of those that are not given, or not used.
+        places: ``(rows, modelled columns)`` places of given cells within their codes, NaN where there is none.
         within: Of merged columns with given parts, by their positions, that which the parts leave.
         ignored: ``(rows,)`` true for cells that the model has no place for, by their column.
         ignores_unknown: True if these stay as they are, and are not refused.
@@ -66,6 +68,7 @@ class PartialRows:
 
     given: pd.DataFrame
     codes: np.ndarray
+    places: np.ndarray
     within: Mapping[int, Within] = field(default_factory=dict)
     ignored: Mapping[str, np.ndarray] = field(default_factory=dict)
     ignores_unknown: bool = False
@@ -76,6 +79,7 @@ class PartialRows:
             self,
             given=self.given.iloc[rows],
             codes=self.codes[rows],
+            places=self.places[rows],
             within={position: each.taken(rows) for position, each in self.within.items()},
             ignored={name: each[rows] for name, each in self.ignored.items()},
         )
@@ -145,6 +149,7 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
     """
     codes = np.full((len(rows), len(encoder.columns)), -1, dtype=np.int64)
     ignored = {name: np.zeros(len(rows), dtype=bool) for name in rows.columns}
+    cells, placed = {}, placed_columns(encoder)
     for name in rows.columns:
         if name not in encoder.positions:
             continue
@@ -157,7 +162,11 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
         known = present[are_known]
         for place in (position, *encoder.cycles.get(position, ())):
             column = encoder.columns[place]
-            codes[known, place] = column.code_of_cell[column.encoder.transform(series[known])]
+            known_cells = column.encoder.transform(series[known])
+            codes[known, place] = column.code_of_cell[known_cells]
+            if place in placed:
+                cells[place] = np.full(len(rows), -1, dtype=np.int64)
+                cells[place][known] = known_cells
     within = {}
     for part in () if encoder.reduction is None else encoder.reduction.merged:
         if any(name in rows and rows[name].notna().any() for name in part.members):
@@ -179,7 +188,9 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
                 raise _unknown(
                     f"Columns {' and '.join(map(repr, each.names))}", int(are_alone.sum()), each.names[0]
                 )
-    return PartialRows(rows, codes, within, ignored, ignores_unknown)
+    return PartialRows(
+        rows, codes, places_of_cells(encoder, cells, len(rows)), within, ignored, ignores_unknown
+    )
 
 
 def check_rows(encoder: TableEncoder, rows: object) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
@@ -27,17 +29,30 @@ def places_of_rows(encoder: TableEncoder, df: pd.DataFrame) -> np.ndarray:
     A place within a cell is not known here. It is made up from the row's own cells, so that it depends on no other
     row, and is about uniform.
     """
-    columns, placed = encoder.columns, placed_columns(encoder)
-    places = np.full((len(df), len(columns)), np.nan, dtype=np.float32)
-    if len(placed) < 2:
+    columns = encoder.columns
+    names = {position: columns[position].encoder.column.name for position in placed_columns(encoder)}
+    cells = {each: columns[each].encoder.transform(df[name]) for each, name in names.items() if name in df}
+    return places_of_cells(encoder, cells, len(df))
+
+
+def places_of_cells(encoder: TableEncoder, cells: Mapping[int, np.ndarray], n_rows: int) -> np.ndarray:
+    """Return ``(n_rows, columns)`` places of cells as :func:`places_of_rows` does.
+
+    Args:
+        encoder: Of the table.
+        cells: ``(n_rows,)`` cells by the positions of columns with places; -1 of a cell that is not known.
+        n_rows: Number of rows.
+    """
+    places = np.full((n_rows, len(encoder.columns)), np.nan, dtype=np.float32)
+    if len(placed_columns(encoder)) < 2:
         return places
-    cells = {each: columns[each].encoder.transform(df[columns[each].encoder.column.name]) for each in placed}
-    key = np.zeros(len(df), dtype=np.uint64)
+    key = np.zeros(n_rows, dtype=np.uint64)
     for each in cells.values():
         key = _mixed(key + each.astype(np.uint64))
     for position, each in cells.items():
         key = _mixed(key)
-        places[:, position] = _places_of(columns[position], each, (key >> np.uint64(11)) * 2.0**-53)
+        found = _places_of(encoder.columns[position], each, (key >> np.uint64(11)) * 2.0**-53)
+        places[:, position] = np.where(each < 0, np.nan, found)
     return places
 
 

@@ -139,6 +139,26 @@ class TestUnderConditions:
         assert np.abs(off).max() > 8
 
 
+class TestCompletion:
+    """Cells around given ones follow the places of these."""
+
+    @pytest.mark.parametrize("given", ["a", "copy"])
+    def test_a_copy_lies_as_close_to_a_given_cell_as_in_a_sample(self, plain, free, given):
+        alone = without_relations(plain)
+        rows = related(1_000, seed=5)[[given]].dropna().reset_index(drop=True)
+        other = {"a": "copy", "copy": "a"}[given]
+        whole = alone.complete(rows, random_state=0, unknown="ignore")
+        apart = (whole[other] - whole[given]).abs().quantile([0.5, 0.75]).to_numpy()
+        expected = (free[other] - free[given]).abs().quantile([0.5, 0.75]).to_numpy()
+        assert apart == pytest.approx(expected, rel=0.35)  # values are hundredths
+
+    def test_the_check_would_see_places_that_are_drawn_on_their_own(self, plain, free):
+        """A negative control: a generator without places."""
+        rows = related(1_000, seed=5)[["a"]]
+        whole = without_places(without_relations(plain)).complete(rows, random_state=0, unknown="ignore")
+        assert (whole["copy"] - whole["a"]).abs().median() > 2 * (free["copy"] - free["a"]).abs().median()
+
+
 def keeps(cells: pd.Series, asked) -> pd.Series:
     """Return true for cells that meet a condition."""
     parts = asked if isinstance(asked, list) else [asked]

@@ -51,12 +51,16 @@ class ToyGenerator:
         return (self.second if position == 1 else self.third)[before].log()
 
     placed = ()
+    sizes = (2, 3, 2)
 
     def parents(self, position):
         return [position - 1] if position else []
 
     def draw_column(self, logits, codes, places, position, rng):
         return draw_codes(logits, rng)
+
+    def log_drawn(self, logits, codes, places, position):
+        return torch.log_softmax(logits.double(), 1).gather(1, codes[:, position, None]).squeeze(1)
 
     def joint(self):
         return (self.first[:, None, None] * self.second[:, :, None] * self.third[None]).numpy()
@@ -204,7 +208,7 @@ class TestCodes:
         expected = np.zeros_like(joint)
         expected[index] = joint[index] / joint[index].sum()
         rows = np.array([known, [-1, -1, -1]] * 4_000)
-        codes = CodeSampler(ToyGenerator(), _masks(2, 3, 2)).completed(rows, _rng())
+        codes, _ = CodeSampler(ToyGenerator(), _masks(2, 3, 2)).completed(rows, _rng())
         np.testing.assert_allclose(_shares(codes[::2]), expected, atol=0.04)
         np.testing.assert_allclose(_shares(codes[1::2]), joint, atol=0.04)
 
