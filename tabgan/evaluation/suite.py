@@ -45,8 +45,9 @@ from tabgan.schema import Schema
 logger = logging.getLogger(__name__)
 
 _OVERLAP = (
-    "evaluate: %.1f%% of the holdout table's rows are rows of the real table, beyond those that are equal by chance: "
-    "references and controls are then too good. Hold rows out before the generator is trained."
+    "evaluate: some of the holdout table's rows are rows of the real table, beyond those that are equal by chance; the "
+    "internal report says how many. References and controls are then too good. Hold rows out before the generator is "
+    "trained."
 )
 
 
@@ -109,11 +110,11 @@ def evaluate(
     overlap = overlap_of(tables)
     if overlap > REFUSED and refuses_overlap:
         raise DataError(
-            f"evaluate: {overlap:.0%} of the holdout table's rows are rows of the real table, beyond those that are "
-            "equal by chance. Hold rows out before the generator is trained, and give it the others alone."
+            "evaluate: most of the holdout table's rows are rows of the real table, beyond those that are equal by "
+            "chance. Hold rows out before the generator is trained, and give it the others alone."
         )
     if overlap:
-        logger.warning(_OVERLAP, 100 * overlap)
+        logger.warning(_OVERLAP)
     if target is not None and target not in tables.frames.real.columns:
         raise DataError(
             f"target: no column {target!r} in the tables.{nearest(target, list(tables.frames.real.columns))}"

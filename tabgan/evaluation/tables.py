@@ -261,8 +261,9 @@ def check_frame(table: object, label: str) -> None:
         raise DataError(
             f"evaluate: column names repeat in the {label} table: {listed(repeated)}. Rename or drop them."
         )
-    if table.shape[0] == 0 or table.shape[1] == 0:
-        raise DataError(f"evaluate: expected rows and columns in the {label} table, got {table.shape}.")
+    if 0 in table.shape:
+        lacks = "no column" if table.shape[1] == 0 else "no row"
+        raise DataError(f"evaluate: expected rows and columns in the {label} table, got {lacks}.")
 
 
 def _check_columns(table: pd.DataFrame, real: pd.DataFrame, label: str) -> None:

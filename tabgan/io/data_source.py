@@ -189,7 +189,7 @@ def in_free_memory(
         parts.append(part)
         head = part.iloc[:_LOOKED_AT]
         used += float(head.memory_usage(deep=True).sum()) * len(part) / max(len(head), 1)
-        _check_room(used, free, where, f"its first {sum(map(len, parts)):,} rows take", fix)
+        _check_room(used, free, where, "the rows read so far take", fix)
     return joined(parts, source.header)
 
 

@@ -47,10 +47,11 @@ def test_identifiers_alone():
 @pytest.mark.usefixtures("few_steps")
 def test_most_of_it_is_refused_on_request_and_always_told(caplog):
     real, holdout = rows(300, 0), rows(100, 1)
-    with pytest.raises(DataError, match="100% of the holdout table's rows are rows of the real table"):
+    with pytest.raises(DataError, match="most of the holdout table's rows are rows of the real table"):
         evaluate(real, real, holdout, refuses_overlap=True)
     assert evaluate(real, real, holdout).overlap == 1.0
-    assert "100.0% of the holdout table's rows" in caplog.text
+    assert "some of the holdout table's rows" in caplog.text
+    assert "%" not in caplog.text  # a figure on real rows stands in the internal report alone
     part = pd.concat([real.iloc[:20], holdout.iloc[20:]])
     assert evaluate(real, part, holdout).overlap == pytest.approx(0.2, abs=0.01)
     assert evaluate(real, holdout, holdout).overlap == 0.0

@@ -316,7 +316,7 @@ class TestHoldout:
 
     def test_or_as_soon_as_rows_show_it(self, job, monkeypatch):
         monkeypatch.setattr("tabgan.io.data_source.free_memory", lambda: 50_000)
-        with pytest.raises(OutOfMemoryError, match="its first 200 rows take"):
+        with pytest.raises(OutOfMemoryError, match="the rows read so far take"):
             read_split(job)
 
     def test_without_a_holdout_they_are_read_in_parts(self, job, fake_model, monkeypatch):

@@ -301,14 +301,14 @@ class PrivateSteps:
         inputs, given = self._game.prepare(codes)
         losses = self._game.losses(self._wrapped(inputs.detach().double()), given.detach().double())
         if losses.shape != (len(codes),):
-            raise PrivacyError(f"dpsgd: expected a loss for each of {len(codes)} rows.")
+            raise PrivacyError("dpsgd: expected one loss for each row.")
         with warnings.catch_warnings():  # of rows, which need no gradient
             warnings.filterwarnings("ignore", "Full backward hook is firing")
             losses.mean().backward(inputs=self._ends, retain_graph=True)
             self._optimizer.zero_grad()
             factors = self._wrapped.get_clipping_coef()
             if factors.shape != losses.shape:  # of shape (batch, 1), each would be multiplied with every loss
-                raise PrivacyError(f"dpsgd: expected a clipping factor for each of {len(codes)} rows.")
+                raise PrivacyError("dpsgd: expected one clipping factor for each row.")
             self._wrapped.disable_hooks()
             try:
                 (losses * factors).sum().backward()
@@ -427,7 +427,7 @@ def measure_gain(
     def part(rows: torch.Tensor) -> torch.Tensor:
         each = (slopes(rows.to(device)).double() / bound).nan_to_num(0.0).clamp(-1.0, 1.0)
         if each.shape != (len(rows),):
-            raise PrivacyError(f"dpsgd: expected a gain for each of {len(rows)} rows. Nothing was released.")
+            raise PrivacyError("dpsgd: expected one gain for each row. Nothing was released.")
         return each
 
     def noisy_sum() -> np.ndarray:
