@@ -178,14 +178,16 @@ def unexpected(error: BaseException) -> str:
 
 
 def without_cells(error: BaseException) -> BaseException:
-    """Return another library's error without its message, its notes and its causes.
+    """Return another library's error without its message, its notes, its causes and all else that it carries.
 
     It keeps its type, so that handlers still catch it; one whose message cannot be removed becomes an
     :class:`UnexpectedError`.
     """
     said = unexpected(error)
     error.args = (said,)
-    error.__notes__ = []
+    vars(error).clear()
+    if isinstance(error, AttributeError):
+        error.obj = None
     error.__cause__ = error.__context__ = None
     if said in str(error):
         return error

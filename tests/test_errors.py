@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
+
 import pytest
 
 from tabgan import errors
@@ -38,3 +41,18 @@ def test_nothing_else_is_in_there():
     names = {value.__name__ for value in own if isinstance(value, type)}
     assert all(issubclass(getattr(errors, name), errors.TabGANError) for name in names)
     assert len(names) == 18
+
+
+def test_an_error_of_another_library_carries_no_cell_along():
+    """Pitfall 31: some hold the value that they failed on beside their message."""
+    cell = SimpleNamespace(name="Zanzibar")
+    raised = []
+    for work in (lambda: cell.age, lambda: json.loads("Zanzibar"), lambda: int("Zanzibar")):
+        with pytest.raises(Exception) as caught:  # noqa: PT011 - one of several
+            work()
+        caught.value.add_note("Zanzibar")
+        raised.append(errors.without_cells(caught.value))
+    assert isinstance(raised[0], AttributeError)
+    for error in raised:
+        held = {name: getattr(error, name, None) for name in dir(error) if not name.startswith("__")}
+        assert "Zanzibar" not in f"{error} {error.args} {held} {getattr(error, '__notes__', '')}"
