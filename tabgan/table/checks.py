@@ -83,6 +83,11 @@ def check_header(header: pd.DataFrame, schema: Schema, *, untyped_text: bool = F
         DataError, SchemaError: see :func:`check_table`.
     """
     _check_names(header)
+    for name, dtype in header.dtypes.items():
+        if not (isinstance(dtype, pd.CategoricalDtype) or _is_taken(dtype)):
+            raise DataError(
+                f"Column {name!r}: columns of dtype {dtype} are not supported. Convert or drop it."
+            )
     check_columns(schema, list(header.columns))
     check_rules_of_table(header, schema, untyped_text=untyped_text)
 
@@ -215,8 +220,6 @@ def _families_of(series: pd.Series, name: str) -> frozenset[str]:
                 "Convert the column."
             )
         return families
-    if not _is_taken(dtype):
-        raise DataError(f"Column {name!r}: columns of dtype {dtype} are not supported. Convert or drop it.")
     if is_numpy and dtype.kind == "m":
         return frozenset({DURATIONS})
     if pd.api.types.is_bool_dtype(dtype):

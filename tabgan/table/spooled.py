@@ -424,7 +424,7 @@ def _distinct(series: pd.Series) -> tuple[np.ndarray, pd.Series, list[Hashable]]
         dtype, np.dtype | pd.StringDtype
     ):  # text that Arrow cannot convert is compared value by value
         codes, values = pd.factorize(series.array, use_na_sentinel=False)
-        return codes, pd.Series(values, dtype=dtype), list(values)
+        return codes, pd.Series(values, dtype=dtype), _keys_of(values)
     known: dict[Hashable, int] = {}
     first: list[int] = []
     codes = np.empty(len(series), dtype=np.int64)
@@ -435,6 +435,15 @@ def _distinct(series: pd.Series) -> tuple[np.ndarray, pd.Series, list[Hashable]]
             first.append(row)
         codes[row] = known[key]
     return codes, series.iloc[first].reset_index(drop=True), list(known)
+
+
+def _keys_of(values: Any) -> list[Hashable]:
+    """Return distinct values as keys; Arrow's moments, which may lie beyond any calendar, as numbers of its units."""
+    type_ = getattr(values.dtype, "pyarrow_dtype", None)
+    if type_ is None or not pa.types.is_temporal(type_):
+        return list(values)
+    found = pa.chunked_array([values])
+    return list(found.cast(pa.int64() if type_.bit_width == 64 else pa.int32()).to_pylist())
 
 
 def _written(value: Any) -> Hashable:

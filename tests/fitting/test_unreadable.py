@@ -17,6 +17,8 @@ from tabgan.errors import DataError, TabGANError, UnexpectedError
 from tabgan.fitting import fit as fitting
 from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema, Text, Time
 from tabgan.synthesizer import TabGAN
+from tabgan.table.partitions import FrameParts
+from tabgan.table.spooled import check_any, spooled
 
 SECRET = "Zanzibar-4711"
 FAR = pd.Timestamp(np.datetime64("20000-01-01", "s"))
@@ -87,6 +89,7 @@ COLUMNS = {
 DECLARED = {
     "open": None,
     "numeric": Numeric(name="a", bounds=(0, 10)),
+    "smallest steps": Numeric(name="a", multiple_of=1e-300),
     "boolean": Boolean(name="a"),
     "datetime": Datetime(name="a"),
     "text moments": Datetime(name="a", format="%Y-%m-%d"),
@@ -133,6 +136,21 @@ def test_no_cell_stops_a_fit_whatever_is_declared(name):
         _fit(COLUMNS[name], declared, untyped_text=False)
     _fit(COLUMNS[name], None, untyped_text=True)
     _fit(COLUMNS[name], DECLARED["numeric"], untyped_text=True)
+
+
+@pytest.mark.parametrize("name", COLUMNS)
+def test_a_table_in_parts_is_refused_where_a_frame_is_and_in_the_same_words(name):
+    df = pd.DataFrame({"a": COLUMNS[name].iloc[np.arange(20) % len(COLUMNS[name])].reset_index(drop=True)})
+
+    def said(table: object) -> str:
+        try:
+            with spooled(table, Schema()) as read:
+                check_any(read, Schema())
+        except TabGANError as error:
+            return str(error)
+        return ""
+
+    assert said(FrameParts(df, 7)) == said(df)
 
 
 @pytest.mark.parametrize("name", ["year 20000", "Arrow moments", "Arrow dates", "far NumPy moments"])
