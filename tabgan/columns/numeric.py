@@ -319,7 +319,7 @@ class Numeric(LatticeColumn):
         elif largest < LIMIT / _ROOM:
             return self, 1.0
         else:
-            power = math.floor(math.log10(self._scale * LIMIT / largest / _ROOM))
+            power = math.floor(math.log10(self._scale) + math.log10(LIMIT / largest / _ROOM))
         if 0 <= power <= MAX_DECIMALS:
             return self.with_(decimals=power, multiple_of=None), 10.0**power / self._scale
         decimals = 0 if power < 0 else None

@@ -192,6 +192,12 @@ def test_an_open_precision_leaves_room_for_the_range(largest, decimals, multiple
     assert (np.diff(edges) > 0).all()
 
 
+def test_a_step_whose_inverse_is_nearly_infinite_leaves_room_for_the_range():
+    column, share = Numeric(name="a", dtype="float64", multiple_of=1e-300).with_room_for(LIMIT / 2.0)
+    assert (column.decimals, column.multiple_of) == (None, pytest.approx(1e-299, rel=1e-9))
+    assert share == pytest.approx(0.1)
+
+
 def test_cells_that_fall_together_in_coarser_units_add_up():
     span = grid.Span(
         0, 799, np.array([0, 1, 2, 4, 8, 100, 800]), np.arange(1.0, 7.0), known=Outermost(0, 1, 100, 799)
