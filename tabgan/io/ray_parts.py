@@ -18,6 +18,7 @@ import pandas as pd
 import pyarrow as pa
 
 from tabgan._util.ray_cluster import RETRIES, Failed, connected, guarded, ray_library, versions
+from tabgan.columns.values import objects
 from tabgan.errors import SourceError
 from tabgan.io.arrow_source import of_batches
 from tabgan.io.data_source import DataSource
@@ -153,7 +154,7 @@ def _digest(table: SpooledTable, key: bytes) -> str:
     for name in map(str, table.header.columns):
         column = table.column(name)
         digest.update(column.path.read_bytes() if column.path.exists() else b"")
-        for value in column.values:
+        for value in objects(column.values):
             digest.update(repr((type(value).__name__, value)).encode("utf-8", "surrogatepass"))
     return f"{table.lengths} {digest.hexdigest()}"
 

@@ -229,7 +229,7 @@ class _Pool:
         for worker, job in self.running.items():
             outcome = _answer_of(worker)
             if outcome is None or isinstance(outcome, _Interrupted):
-                self._watcher.interrupted(job, _spent_by_lost(job) if outcome is None else outcome.said)
+                self._watcher.interrupted(job, spent_by_lost(job) if outcome is None else outcome.said)
             else:
                 self._watcher.finished(outcome)
 
@@ -282,13 +282,13 @@ def lost(job: Job, again: bool = False) -> JobOutcome:
         return done
     parts = (
         "Its process ended, as for lack of memory.",
-        _spent_by_lost(job),
+        spent_by_lost(job),
         "The same command runs it again, from its checkpoint if it has one; with fewer workers each has more memory.",
     )
     return JobFailure(job.name, " ".join(filter(None, parts)))
 
 
-def _spent_by_lost(job: Job) -> str:
+def spent_by_lost(job: Job) -> str:
     """Return the words on the budget that a lost job has spent, as its ledger says, or at most; "" without privacy."""
     if job.epsilon is None:
         return ""

@@ -26,7 +26,7 @@ from tabgan._util.ray_cluster import (
 from tabgan.errors import ConfigError, DataError, describe_error, trace_of
 from tabgan.fitting.checkpoint import is_in_use
 from tabgan.jobs.config import Job
-from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, known, outcome_of
+from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, known, outcome_of, spent_by_lost
 from tabgan.jobs.record import fingerprint
 from tabgan.jobs.run import finished_before, forget
 
@@ -79,6 +79,8 @@ class RayExecutor:
                         watcher.finished(outcomes[job.name])
             except BaseException:
                 cancel(ray, running)
+                for job in running.values():
+                    watcher.interrupted(job, spent_by_lost(job))
                 raise
         return [outcomes[job.name] for job in jobs]
 
@@ -173,12 +175,17 @@ def _outcome(ray: Any, reference: Any, job: Job) -> JobOutcome:
     """Return the outcome of a job that has ended."""
     try:
         outcome: JobOutcome = taken(ray, reference, f"job {job.name!r}")
-    except Exception as error:
+    except DataError as error:
+        done = finished_before(job)
+        if done is not None:  # the node was lost between the job's last word and the answer
+            return done
         again = "The same command runs it again"
         if not may_run_again(job):
             again += "; with a ledger or a checkpoint, Ray does so on its own"
-        said = describe_error(error)
-        return JobFailure(job.name, f"{said} {again}." if isinstance(error, DataError) else said)
+        parts = (describe_error(error), spent_by_lost(job), f"{again}.")
+        return JobFailure(job.name, " ".join(filter(None, parts)))
+    except Exception as error:
+        return JobFailure(job.name, describe_error(error))
     return outcome
 
 

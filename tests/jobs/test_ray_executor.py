@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from tabgan._util import ray_cluster
 from tabgan._util.ray_cluster import shared_place
-from tabgan.errors import ConfigError
+from tabgan.errors import ConfigError, DataError
+from tabgan.jobs import ray_executor
+from tabgan.jobs.executors import JobFailure, Watcher
 from tabgan.jobs.loading import executor_of, load_jobs
 from tabgan.jobs.ray_executor import NodeSetting, RayExecutor, may_run_again
 from tabgan.jobs.record import fingerprint
@@ -78,6 +82,48 @@ def test_a_private_job_without_a_checkpoint_may_not_run_again(load):
     assert may_run_again(load(", model: {epsilon: null}")[0])
     assert may_run_again(load(", ledger: {path: a.ledger}")[0])
     assert may_run_again(load(", checkpoint: out/a.checkpoint")[0])
+
+
+@pytest.mark.parametrize(
+    ("keys", "told"),
+    [
+        (", model: {epsilon: 0.5}", "epsilon up to 0.5, which no record of the fit says better."),
+        (", ledger: {path: a.ledger}", "epsilon up to 1, which no record of the fit says better."),
+        (", model: {epsilon: null}", None),
+    ],
+)
+def test_a_job_whose_node_is_lost_says_what_it_can_have_spent(load, monkeypatch, keys, told):
+    def lost(*args):
+        raise DataError("job 'one': its process or its node was lost.")
+
+    monkeypatch.setattr(ray_executor, "taken", lost)
+    outcome = ray_executor._outcome(None, None, load(keys)[0])
+    assert isinstance(outcome, JobFailure)
+    assert ("spent" in outcome.message) == (told is not None)
+    assert told is None or told in outcome.message
+    assert "its node was lost." in outcome.message
+    assert "The same command runs it again" in outcome.message
+
+
+def test_an_interrupt_says_what_running_jobs_can_have_spent(load, monkeypatch):
+    def interrupted(references):
+        raise KeyboardInterrupt
+
+    @contextmanager
+    def connected():
+        yield SimpleNamespace(wait=interrupted)
+
+    said = []
+    watcher = Watcher()
+    watcher.interrupted = lambda job, words: said.append((job.name, words))
+    monkeypatch.setattr(ray_executor, "connected", connected)
+    monkeypatch.setattr(ray_executor, "cancel", lambda ray, running: None)
+    monkeypatch.setattr(ray_executor, "_sent", lambda ray, job, *_: _[-1].update({job.name: job}))
+    with pytest.raises(KeyboardInterrupt):
+        RayExecutor().run(load(), watcher)
+    ((name, words),) = said
+    assert name == "one"
+    assert "epsilon up to 1, which no record of the fit says better." in words
 
 
 class TestPlaces:
