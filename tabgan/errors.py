@@ -211,8 +211,12 @@ def measured_note(epsilon: str) -> str:
 #: An error's note on a fit whose failure could not be recorded in its ledger.
 UNTOLD = "The failure of the fit could not be recorded in the ledger: its whole plan still counts."
 
-#: Beginning of the note on an interrupted job whose checkpoint is there.
-KEPT = "Its checkpoint"
+_KEPT = "Its checkpoint"
+
+
+def kept_note(checkpoint: Path) -> str:
+    """Return an error's note on the checkpoint from which the same command resumes."""
+    return f"{_KEPT} {str(checkpoint)!r} is kept: the same command resumes from it."
 
 
 def describe_error(error: BaseException) -> str:
@@ -221,7 +225,7 @@ def describe_error(error: BaseException) -> str:
     tabgan's own messages, and the system's on files, are passed on. Those of other libraries are not:
     parsers and data frames often quote the offending value.
     """
-    return " ".join([_words(error), *spent_notes(error)])
+    return " ".join([_words(error), *spent_notes(error), *kept_notes(error)])
 
 
 def spent_notes(error: BaseException) -> list[str]:
@@ -231,8 +235,8 @@ def spent_notes(error: BaseException) -> list[str]:
 
 
 def kept_notes(error: BaseException) -> list[str]:
-    """Return the notes on a checkpoint among those of an interrupt."""
-    return [note for note in getattr(error, "__notes__", ()) if note.startswith(KEPT)]
+    """Return the notes on a checkpoint among an error's notes."""
+    return [note for note in getattr(error, "__notes__", ()) if note.startswith(_KEPT)]
 
 
 def _words(error: BaseException) -> str:

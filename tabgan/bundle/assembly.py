@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabgan.bundle.archives import check_folder, pack
 from tabgan.bundle.commitment import Commitment
-from tabgan.bundle.keyless import Sigstore
+from tabgan.bundle.keyless import Sigstore, check_services
 from tabgan.bundle.manifest import fact_of, read_manifest
 from tabgan.bundle.names import (
     CARD,
@@ -115,9 +115,13 @@ def assemble(
         random_state: Seed of the sample and of the report.
 
     Raises:
-        ConfigError: the bundle cannot be written, as on a full disk; nothing is left behind.
+        ConfigError: the bundle cannot be written, as on a full disk; nothing is left behind. Nobody vouches for the
+            signer; that is known before rows are drawn.
+        BundleError: the services of Sigstore do not answer, or do not sign.
         PrivacyError: the fit was not private.
     """
+    if sigstore is not None:
+        check_services(sigstore, "sigstore")
     stated = terms or Terms()
     count = max(1, round(model.n_rows_)) if n_rows is None else n_rows
     synthetic = model.sample(count, random_state=random_state)

@@ -99,45 +99,80 @@ def sign_keyless(folder: Path, into: Path, sigstore: Sigstore) -> None:
         ConfigError: nobody vouches for the signer, or the extra is missing.
         BundleError: the services refuse, or cannot be reached.
     """
-    signing, hashing = _module("model_signing.signing"), _module("model_signing.hashing")
-    token = _token()
-    with warnings.catch_warnings(), _seen_together(folder, into) as view:
-        warnings.simplefilter("ignore")
+    hashing = _module("model_signing.hashing")
+    token = _token("signature")
+    with _seen_together(folder, into) as view, _asking_services():
         config = hashing.Config().use_file_serialization(hashing_algorithm="sha256", allow_symlinks=False)
         config.set_ignored_paths(paths=[SIGSTORE], ignore_git_paths=False)
-        try:
-            signer = signing.Config().set_hashing_config(config)
-            signer.use_sigstore_signer(identity_token=token, trust_config=sigstore.trust)
-            signer.sign(view, into / SIGSTORE)
-        except Exception as error:  # of several libraries, of many types
-            raise BundleError(
-                f"signature: Sigstore's services refused, or could not be reached ({type(error).__name__}). They are "
-                f"asked over the network, and an identity token lasts for minutes. Make the bundle without, and "
-                f"sign it later: tabgan release seal FOLDER --sigstore"
-            ) from error
+        _signer_by(token, sigstore).set_hashing_config(config).sign(view, into / SIGSTORE)
 
 
-def _token() -> str | None:
-    """Return an identity token of the environment or of the machine's own provider; ``None`` to ask a browser.
+def check_services(sigstore: Sigstore, where: str) -> None:
+    """Raise unless the services answer and somebody vouches for the signer, before anything is spent on a bundle.
+
+    Args:
+        sigstore: The services.
+        where: The argument that asks for them, for errors.
 
     Raises:
-        ConfigError: there is neither one nor a person at the terminal.
+        ConfigError: nobody vouches for the signer, or no longer, or the extra is missing.
+        BundleError: the services refuse, or cannot be reached.
     """
-    given = os.environ.get(TOKEN, "").strip()
+    token = _token(where)
+    with _asking_services():
+        _signer_by(token, sigstore)  # it asks for the list of services, and the provider of identities
+
+
+@contextmanager
+def _asking_services() -> Iterator[None]:
+    """Turn errors of the services into one, and keep the libraries' warnings quiet."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except Exception as error:  # of several libraries, of many types
+        raise BundleError(
+            f"signature: Sigstore's services refused, or could not be reached ({type(error).__name__}). They are "
+            "asked over the network, and an identity token lasts for minutes. Make the bundle without, and sign it "
+            "later by `tabgan release seal FOLDER --sigstore`."
+        ) from error
+
+
+def _signer_by(token: str | None, sigstore: Sigstore) -> Any:
+    """Return what signs for an identity, after the services have answered."""
+    config = _module("model_signing.signing").Config()
+    return config.use_sigstore_signer(identity_token=token, trust_config=sigstore.trust)
+
+
+def _token(where: str) -> str | None:
+    """Return an identity token of the environment or of the machine's own provider; ``None`` to ask a browser.
+
+    Args:
+        where: The argument that asks for one, for errors.
+
+    Raises:
+        ConfigError: there is neither one nor a person at the terminal, or it is none, or has expired.
+    """
+    given, oidc = os.environ.get(TOKEN, "").strip(), _module("sigstore.oidc")
     if given:
+        try:
+            oidc.IdentityToken(given)
+        except Exception:  # of the library, of many types, none of which may quote the token
+            raise ConfigError(
+                f"{where}: expected an identity token for Sigstore that is valid now in {TOKEN}, got one that has "
+                "expired, is for another service, or is none. Ask its provider for another: it lasts for minutes."
+            ) from None
         return given
-    oidc = _module("sigstore.oidc")
     try:
         found: str | None = oidc.detect_credential()
     except oidc.IdentityError as error:
         raise ConfigError(
-            f"sigstore: this machine's provider of identities gave no token ({error})."
+            f"{where}: this machine's provider of identities gave no token ({error})."
         ) from None
     if found is None and not (sys.stdin and sys.stdin.isatty()):
         raise ConfigError(
-            f"sigstore: expected an identity token in {TOKEN}, a service that has one such as GitHub Actions with "
-            "`id-token: write`, or a person at a terminal with a browser, found none of them. Or sign with a key: "
-            "--sign-key."
+            f"{where}: expected an identity token in {TOKEN}, a service that has one such as GitHub Actions with "
+            "`id-token: write`, or a person at a terminal with a browser, found none of them. Or sign with a key."
         )
     return found
 

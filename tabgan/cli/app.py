@@ -174,7 +174,7 @@ def fit(
         opened = options.open_source(source, declared, form, query, table, sheet, format)
         with watcher_on_stderr() as watcher:
             model.fit(opened, progress=watcher.progress, ledger=kept, checkpoint=checkpoint)
-        with says_what_is_spent(model):
+        with says_what_is_spent(model, checkpoint):
             model.save(output)
         if checkpoint is not None:
             discard(checkpoint)

@@ -13,9 +13,9 @@ from tabgan._util.printed import at_most
 from tabgan._util.processes import Worker, WorkerLostError, first_ready, threads_each
 from tabgan._util.progress import Progress
 from tabgan.errors import (
-    KEPT,
     TabGANError,
     describe_error,
+    kept_note,
     kept_notes,
     measured_note,
     spent_note,
@@ -315,8 +315,8 @@ def outcome_of(job: Job, progress: Progress | None = None) -> JobOutcome:
     try:
         return run_job(job, progress=progress)
     except KeyboardInterrupt as error:
-        if job.resumes_from is not None and job.resumes_from.exists():
-            error.add_note(f"{KEPT} {str(job.resumes_from)!r} is kept: the same command resumes from it.")
+        if job.resumes_from is not None and job.resumes_from.exists() and not kept_notes(error):
+            error.add_note(kept_note(job.resumes_from))
         raise
     except Exception as error:  # any error: the next job must still run
         return JobFailure(job.name, describe_error(error), trace_of(error))

@@ -19,6 +19,7 @@ from tabgan._util.printed import at_most
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
 from tabgan._util.version import __version__
+from tabgan.bundle.keyless import check_services
 from tabgan.bundle.names import (
     CARD,
     DE_IDENTIFICATION,
@@ -36,7 +37,7 @@ from tabgan.bundle.names import (
     SYNTHETIC_PARQUET,
 )
 from tabgan.columns.kind import read_text
-from tabgan.errors import DataError, measured_note, spent_note
+from tabgan.errors import DataError, kept_note, measured_note, spent_note
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.fitting.checkpoint import discard, discard_if_ended, has_begun, holdout_seed, sample_seed
 from tabgan.fitting.modelfile import keep_form
@@ -124,6 +125,7 @@ class JobResult:
         """
         return {
             "decision": self.decision.outcome,
+            "reasons": [check.text for check in self.decision.failed],
             "n_rows": self.n_rows,
             "files": list(names),
             "headline": [list(line) for line in self.headline],
@@ -161,7 +163,8 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
     fails, or there is no guarantee, there is no ``release``; tables and model are in ``withheld``.
 
     Raises:
-        ConfigError: the folder cannot be written; raised before anything is read.
+        ConfigError: the folder cannot be written, or nobody vouches for the signer; raised before anything is read.
+        BundleError: Sigstore's services, which the bundle asks for, do not answer; raised as early.
         AuditError: the gate requires an audit, and the installation fails it.
         TabGANError: any error of reading, fitting, sampling or evaluating.
     """
@@ -173,6 +176,8 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         discard_if_ended(job.resumes_from, job.ledger.path)
     _check_columns(job)
     _check_budget(job)
+    if job.bundle is not None and job.bundle.services is not None:
+        check_services(job.bundle.services, "bundle.sigstore")
     audit = _audit(job, clock)
     with staged_folder(job.output.folder, FILES) as folder:
         with clock.stage("read", reports_itself=True):
@@ -181,18 +186,18 @@ def run_job(job: Job, *, progress: Progress | None = None) -> JobResult:
         with clock.stage("fit", reports_itself=True):
             model = _fit(job, tables, source.untyped_text, clock.progress)
             keep_form(model, source.form)
-        extra = job.private_metrics_epsilon
-        with says_what_is_spent(model), clock.stage("sample"):
+        kept, extra = job.resumes_from, job.private_metrics_epsilon
+        with says_what_is_spent(model, kept), clock.stage("sample"):
             n_rows, seed = rows_to_sample(job.output, model.n_rows_), _sample_seed(job)
             synthetic = model.sample(n_rows, random_state=seed, as_="pandas")
             # Figures judge the model by rows of its own; those that are written may be others.
             table = model.sample(n_rows, random_state=seed, as_="pandas", **wanted) if wanted else synthetic
         report: Any = None
         if job.report is not None and tables.holdout is not None:
-            with says_what_is_spent(model, extra), clock.stage("evaluate", reports_itself=True):
+            with says_what_is_spent(model, kept, extra), clock.stage("evaluate", reports_itself=True):
                 report = _evaluate(job, model, tables, synthetic, audit, clock.progress)
         decision = NO_GATE if report is None else report.decision
-        with says_what_is_spent(model, extra), clock.stage("write"):
+        with says_what_is_spent(model, kept, extra), clock.stage("write"):
             is_released = model.privacy_.is_private and decision.outcome != "failed"
             results = _folder(folder, RELEASE if is_released else WITHHELD)
             has_marginals = job.output.marginals or (job.bundle is not None and is_released)
@@ -366,8 +371,13 @@ def rows_to_sample(output: Output, n_rows: float) -> int:
 
 
 @contextmanager
-def says_what_is_spent(model: TabGAN, private_metrics_epsilon: float | None = None) -> Iterator[None]:
-    """Add to an error after the fit that its budget is spent, and that of private metrics if they were measured."""
+def says_what_is_spent(
+    model: TabGAN, checkpoint: Path | None, private_metrics_epsilon: float | None = None
+) -> Iterator[None]:
+    """Add to an error after the fit that its budget is spent, and that of private metrics if they were measured.
+
+    A checkpoint of the fit, from which the same command resumes, is told of, too.
+    """
     try:
         yield
     except BaseException as error:
@@ -376,6 +386,8 @@ def says_what_is_spent(model: TabGAN, private_metrics_epsilon: float | None = No
             if private_metrics_epsilon is not None:
                 extra = measured_note(at_most(private_metrics_epsilon))
             error.add_note(spent_note(f"{at_most(model.privacy_.epsilon)}{extra}"))
+        if checkpoint is not None and checkpoint.exists():
+            error.add_note(kept_note(checkpoint))
         raise
 
 

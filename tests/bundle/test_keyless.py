@@ -13,16 +13,21 @@ from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 from typer.testing import CliRunner
 
 from tabgan.bundle import keyless
-from tabgan.bundle.assembly import seal_again
+from tabgan.bundle.assembly import assemble, seal_again
 from tabgan.bundle.keyless import TOKEN, Signer, Sigstore, check_keyless, sigstore_of
 from tabgan.bundle.names import MANIFEST, README, SIGSTORE
 from tabgan.bundle.verification import verify
 from tabgan.cli.app import app
 from tabgan.errors import BundleError, ConfigError
+from tabgan.jobs.executors import JobFailure, outcome_of
+from tabgan.jobs.loading import load_jobs
+from tabgan.privacy.ledger.file import LedgerFile
 
 pytest.importorskip("sigstore")
 pytest.importorskip("model_signing")
@@ -206,9 +211,9 @@ class Services:
         return path
 
 
-def token_of(who: str = WHO, issuer: str = ISSUER) -> str:
+def token_of(who: str = WHO, issuer: str = ISSUER, seconds: int = 600) -> str:
     now = int(datetime.now(UTC).timestamp())
-    claims = {"aud": "sigstore", "sub": who, "iss": issuer, "iat": now, "exp": now + 600}
+    claims = {"aud": "sigstore", "sub": who, "iss": issuer, "iat": now, "exp": now + seconds}
     return jwt.encode(claims, "a key of the provider, of some length", algorithm="HS256")
 
 
@@ -324,8 +329,9 @@ def test_without_a_network_nothing_is_written(copy, trust, services, monkeypatch
     with pytest.raises(BundleError, match="refused, or could not be reached"):
         seal_again(copy, sigstore=Sigstore(trust))
     monkeypatch.setenv(TOKEN, "no token")
-    with pytest.raises(BundleError, match=r"release seal FOLDER --sigstore"):
+    with pytest.raises(ConfigError, match="got one that has expired, .*or is none") as raised:
         seal_again(copy, sigstore=Sigstore(services.trust(trust)))
+    assert "no token" not in str(raised.value)
     assert {path.name: path.read_bytes() for path in copy.iterdir()} == before
     assert {path.name for path in tmp_path.iterdir()} == {"people", "trust.json"}
 
@@ -338,6 +344,69 @@ def test_an_identity_is_wanted(copy, trust, monkeypatch):
     monkeypatch.setattr("sigstore.oidc.detect_credential", token_of)
     seal_again(copy, sigstore=Sigstore(trust))
     assert WHO in notes_of(copy, trust=trust)
+
+
+@pytest.fixture
+def job(trust, tmp_path, monkeypatch):
+    """Return a job whose bundle Sigstore signs."""
+    monkeypatch.chdir(tmp_path)
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"age": rng.integers(0, 90, 600), "town": rng.choice(["Ulm", "Bonn"], 600)})
+    frame.to_csv(tmp_path / "people.csv", index=False)
+    (tmp_path / "job.yaml").write_text(
+        "name: people\nsource: {path: people.csv, holdout: 0.3}\nmodel: {epsilon: 3}\n"
+        "ledger: {path: people.ledger}\noutput: {folder: out}\n"
+        "report: {}\nbundle: {pdf: false, sigstore: true, sigstore_trust: trust.json}\n"
+    )
+    return load_jobs(tmp_path / "job.yaml")[0]
+
+
+def failed(job) -> str:
+    outcome = outcome_of(job)
+    assert isinstance(outcome, JobFailure)
+    return outcome.message
+
+
+def test_a_job_spends_nothing_on_a_bundle_that_would_stay_unsigned(
+    job, trust, services, tmp_path, monkeypatch
+):
+    """Neither without an identity, nor with a token that has expired, nor without the services."""
+    monkeypatch.setattr("sigstore.oidc.detect_credential", lambda: None)
+    monkeypatch.delenv(TOKEN)
+    assert "bundle.sigstore: expected an identity token" in failed(job)
+    monkeypatch.setenv(TOKEN, token_of(seconds=-60))
+    assert "bundle.sigstore: expected an identity token for Sigstore that is valid now" in failed(job)
+    monkeypatch.setenv(TOKEN, token_of())
+    trust.write_text(trust.read_text().replace(services.url, "http://127.0.0.1:9"))
+    said = failed(job)
+    assert "could not be reached" in said
+    assert "spent" not in said
+    assert not (tmp_path / "people.ledger").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_job_that_cannot_be_signed_at_its_end_resumes(job, trust, tmp_path, monkeypatch):
+    def refuse(*_: object) -> None:
+        raise BundleError("signature: the services refused.")
+
+    with monkeypatch.context() as patched:
+        patched.setattr("tabgan.bundle.writing.sign_keyless", refuse)
+        said = failed(job)
+    assert "epsilon 3" in said
+    assert "the same command resumes from it" in said
+    assert not (tmp_path / "out" / "release").exists()
+    assert not isinstance(outcome_of(job), JobFailure)
+    (fit,) = LedgerFile(tmp_path / "people.ledger").fits
+    assert fit.outcome == "done"
+    notes = notes_of(tmp_path / "out" / "release", signer=Signer(WHO, ISSUER), trust=trust)
+    assert "valid, by 'ada@example.org'" in notes
+
+
+def test_a_bundle_of_a_model_asks_before_it_draws_rows(model, trust, tmp_path, monkeypatch):
+    monkeypatch.setattr(type(model), "sample", lambda *_, **__: pytest.fail("rows were drawn"))
+    trust.write_text(trust.read_text().replace("http://127.0.0.1:", "http://127.0.0.1:9/"))
+    with pytest.raises(BundleError, match="could not be reached"):
+        assemble(model, tmp_path / "new", title="people", sigstore=Sigstore(trust))
 
 
 def test_sealing_again_asks_for_the_same(signed):
