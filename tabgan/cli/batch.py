@@ -35,6 +35,7 @@ from tabgan.cli.parts import (
 
 if TYPE_CHECKING:
     from tabgan.jobs.config import Job
+    from tabgan.jobs.eventlog import Collected, JobUnfinished
     from tabgan.jobs.executors import JobOutcome, Watcher
     from tabgan.jobs.forecast import JobPlan
 
@@ -102,7 +103,7 @@ def run(
     with exits(debug):
         integer_at_least("--workers", workers, 1)
         from tabgan.cli import terminal
-        from tabgan.jobs.eventlog import summary_of
+        from tabgan.jobs.eventlog import Collected, summary_of
         from tabgan.jobs.executors import JobFailure, exit_code
         from tabgan.jobs.forecast import plans_of
         from tabgan.jobs.loading import EXECUTORS, executor_of, load_jobs
@@ -121,8 +122,14 @@ def run(
             return
         on_ray = (executor or executor_of(file)) == "ray"
         is_several = len(jobs) > 1 and (on_ray or workers > 1)
-        with _watcher(len(jobs), is_several or on_ray, run_folder, log_json) as watcher:
-            outcomes = _executor(on_ray, workers if is_several else 1, again).run(jobs, watcher)
+        kept = Collected()
+        try:
+            with _watcher(len(jobs), is_several or on_ray, run_folder, log_json, kept) as watcher:
+                outcomes = _executor(on_ray, workers if is_several else 1, again).run(jobs, watcher)
+        except KeyboardInterrupt:
+            if run_folder is not None:
+                _write_run(run_folder, summary_of(jobs, kept.of(jobs), file), kept.of(jobs))
+            raise
         for outcome in outcomes if debug else ():
             if isinstance(outcome, JobFailure):
                 typer.echo(f"{outcome.name}:\n{outcome.trace}", err=True)
@@ -172,9 +179,9 @@ def _planned(jobs: Sequence[Job], plans: Sequence[JobPlan], again: bool) -> dict
 
 @contextmanager
 def _watcher(
-    n_jobs: int, is_several: bool, run_folder: Path | None, log_json: Path | None
+    n_jobs: int, is_several: bool, run_folder: Path | None, log_json: Path | None, kept: Collected
 ) -> Iterator[Watcher]:
-    """Yield a watcher that shows progress, and writes events where they are asked for."""
+    """Yield a watcher that shows progress, keeps outcomes, and writes events where they are asked for."""
     from tabgan.cli.terminal import BatchWatcher
     from tabgan.jobs.eventlog import EventLog, Watchers
 
@@ -192,10 +199,10 @@ def _watcher(
             if is_several and not is_quiet()
             else stack.enter_context(watcher_on_stderr())
         )
-        yield Watchers(shown, *logs)
+        yield Watchers(shown, kept, *logs)
 
 
-def _write_run(folder: Path, summary: dict[str, Any], outcomes: list[JobOutcome]) -> None:
+def _write_run(folder: Path, summary: dict[str, Any], outcomes: Sequence[JobOutcome | JobUnfinished]) -> None:
     """Write the page and the outcomes of a batch."""
     from tabgan.jobs.index import index_page
 

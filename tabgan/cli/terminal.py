@@ -253,6 +253,8 @@ def _show_finished(console: Console, found: FinishedJob) -> None:
     console.print(Text(said), soft_wrap=True)
     if refused(found):
         console.print(Text("Its gate refused the release.", style="bold red"))
+        for reason in found.reasons:
+            console.print(Text(f"  {reason}", style="red"), soft_wrap=True)
 
 
 def show_decision(console: Console, decision: Decision) -> None:
@@ -352,8 +354,9 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
 
 
 def _fits(summary: LedgerSummary) -> Table:
-    names, began = Column("fit", no_wrap=True), Column("began (UTC)", no_wrap=True)
-    table = Table(names, began, "promised", "spent", "releases", "state", box=SIMPLE, padding=(0, 1, 0, 0))
+    names, began = Column("fit", overflow="fold"), Column("began (UTC)")
+    others = [Column(name, no_wrap=True) for name in ("promised", "spent", "releases", "state")]
+    table = Table(names, began, *others, box=SIMPLE, padding=(0, 1, 0, 0))
     for fit in summary.fits:
         style = "yellow" if fit.state == "unfinished" else ""
         table.add_row(
@@ -386,7 +389,8 @@ def _overview(outcomes: Sequence[JobOutcome]) -> Table:
             continue
         headline = dict(outcome.headline)
         if isinstance(outcome, JobResult):
-            promise, spent = epsilon_text(outcome.privacy), f"{sum(outcome.seconds.values()):.0f}"
+            promised, spent = outcome.promised[0], f"{sum(outcome.seconds.values()):.0f}"
+            promise = "no privacy" if promised is None else at_most(promised)
         else:
             promise, spent = outcome.epsilon or "no privacy", "-"
         table.add_row(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,9 @@ from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, exit_code, refused
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult
+
+#: The exit code of an interrupted command.
+INTERRUPTED = 130
 
 
 class Watchers(Watcher):
@@ -37,6 +41,41 @@ class Watchers(Watcher):
     def interrupted(self, job: Job, said: str) -> None:
         for each in self._all:
             each.interrupted(job, said)
+
+
+@dataclass(frozen=True)
+class JobUnfinished:
+    """A job of a batch that was interrupted.
+
+    Attributes:
+        name: The job's name.
+        has_begun: True if it ran.
+        message: Its words on budget and checkpoint.
+    """
+
+    name: str
+    has_begun: bool = False
+    message: str = ""
+
+
+class Collected(Watcher):
+    """A watcher that keeps the outcomes of jobs, as a batch that is interrupted returns none."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, JobOutcome | JobUnfinished] = {}
+
+    def started(self, job: Job) -> None:
+        self._found[job.name] = JobUnfinished(job.name, has_begun=True)
+
+    def finished(self, outcome: JobOutcome) -> None:
+        self._found[outcome.name] = outcome
+
+    def interrupted(self, job: Job, said: str) -> None:
+        self._found[job.name] = JobUnfinished(job.name, has_begun=True, message=said)
+
+    def of(self, jobs: Sequence[Job]) -> list[JobOutcome | JobUnfinished]:
+        """Return the outcome of each job so far."""
+        return [self._found.get(job.name, JobUnfinished(job.name)) for job in jobs]
 
 
 class EventLog(Watcher):
@@ -77,8 +116,11 @@ class EventLog(Watcher):
             file.write(line + "\n")
 
 
-def plain(outcome: JobOutcome) -> dict[str, object]:
-    """Return the state of a job that has ended, with its promise or its error, as plain data."""
+def plain(outcome: JobOutcome | JobUnfinished) -> dict[str, object]:
+    """Return the state of a job, with its promise or its error, as plain data."""
+    if isinstance(outcome, JobUnfinished):
+        note = {"note": outcome.message} if outcome.message else {}
+        return {"state": "interrupted" if outcome.has_begun else "not begun", **note}
     if isinstance(outcome, JobFailure):
         return {"state": "failed", "error": outcome.message}
     state = "withheld" if refused(outcome) else "done"
@@ -94,8 +136,10 @@ def plain(outcome: JobOutcome) -> dict[str, object]:
     }
 
 
-def summary_of(jobs: Sequence[Job], outcomes: Sequence[JobOutcome], file: Path) -> dict[str, object]:
-    """Return what is known of a batch when it has ended, as plain data.
+def summary_of(
+    jobs: Sequence[Job], outcomes: Sequence[JobOutcome | JobUnfinished], file: Path
+) -> dict[str, object]:
+    """Return what is known of a batch when it has ended, or was interrupted, as plain data.
 
     Args:
         jobs: Its jobs.
@@ -106,18 +150,19 @@ def summary_of(jobs: Sequence[Job], outcomes: Sequence[JobOutcome], file: Path) 
         {"job": job.name, "folder": str(job.output.folder), **plain(outcome), "files": _files(outcome)}
         for job, outcome in zip(jobs, outcomes, strict=True)
     ]
+    known = [outcome for outcome in outcomes if not isinstance(outcome, JobUnfinished)]
     return {
         "format": "tabgan-batch",
         "version": 1,
         "tabgan": __version__,
         "file": str(file),
         "ended": _now(),
-        "exit_code": exit_code(outcomes),
+        "exit_code": exit_code(known) if len(known) == len(outcomes) else INTERRUPTED,
         "jobs": ended,
     }
 
 
-def _files(outcome: JobOutcome) -> list[str]:
+def _files(outcome: JobOutcome | JobUnfinished) -> list[str]:
     return [str(path) for path in outcome.files] if isinstance(outcome, JobResult | FinishedJob) else []
 
 

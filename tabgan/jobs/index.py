@@ -14,7 +14,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined, Template
 
 from tabgan._util.printed import at_most
 from tabgan._util.version import __version__
-from tabgan.jobs.eventlog import plain
+from tabgan.jobs.eventlog import JobUnfinished, plain
 from tabgan.jobs.executors import JobFailure, JobOutcome
 from tabgan.jobs.run import INTERNAL, RELEASE, WITHHELD, JobResult
 
@@ -25,7 +25,7 @@ _FOLDERS, _MOST_LINKS = (RELEASE, WITHHELD, INTERNAL), 40
 _FIRST_FILES = ("report.html", "report.pdf")
 
 #: States that a person has to look at: these rows come first.
-_FIRST = ("failed", "withheld", "withheld before")
+_FIRST = ("failed", "withheld", "withheld before", "interrupted")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ class _Row:
     broken: tuple[str, ...] = ()
 
 
-def index_page(outcomes: Sequence[JobOutcome], path: Path, ended: str, file: str = "") -> str:
+def index_page(outcomes: Sequence[JobOutcome | JobUnfinished], path: Path, ended: str, file: str = "") -> str:
     """Return the page as HTML. It is INTERNAL: figures on real rows are among its figures.
 
     Args:
@@ -68,25 +68,35 @@ def index_page(outcomes: Sequence[JobOutcome], path: Path, ended: str, file: str
     )
 
 
-def _row(outcome: JobOutcome, folder: Path) -> _Row:
-    if isinstance(outcome, JobFailure):
-        return _Row(outcome.name, "failed", error=outcome.message)
+def _row(outcome: JobOutcome | JobUnfinished, folder: Path) -> _Row:
     state = str(plain(outcome)["state"])
+    if isinstance(outcome, JobFailure | JobUnfinished):
+        return _Row(outcome.name, state, error=outcome.message)
     if isinstance(outcome, JobResult):
         promised = outcome.promised[0]
         epsilon = None if promised is None else at_most(promised)
+        broken = tuple(each.text for each in outcome.decision.failed)
         state = state if outcome.privacy.is_private or state != "done" else "no release"
     else:
-        epsilon, state = outcome.epsilon, f"{state} before"
-    broken = tuple(each.text for each in outcome.decision.failed) if isinstance(outcome, JobResult) else ()
-    files = sorted(outcome.files, key=lambda file: _FOLDERS.index(file.parent.name))[:_MOST_LINKS]
+        epsilon, state, broken = outcome.epsilon, f"{state} before", outcome.reasons
     links = [
-        (f"{file.parent.name}/{file.name}", quote(os.path.relpath(file.absolute(), folder))) for file in files
+        (_told(file), quote(os.path.relpath(file.absolute(), folder))) for file in _linked(outcome.files)
     ]
     first = tuple(link for link in links if link[0].rpartition("/")[2] in _FIRST_FILES)
     others = tuple(link for link in links if link not in first)
     headline = dict(outcome.headline)
     return _Row(outcome.name, state, epsilon, outcome.n_rows, headline, first, others, broken=broken)
+
+
+def _linked(files: Sequence[Path]) -> list[Path]:
+    """Return the files that a row links to: an archive of the release, which lies beside the folders, after them."""
+    places = {name: place for place, name in enumerate(_FOLDERS)}
+    return sorted(files, key=lambda file: places.get(file.parent.name, len(places)))[:_MOST_LINKS]
+
+
+def _told(file: Path) -> str:
+    """Return a file's name within the folder of its job."""
+    return f"{file.parent.name}/{file.name}" if file.parent.name in _FOLDERS else file.name
 
 
 @lru_cache(maxsize=1)

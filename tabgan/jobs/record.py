@@ -34,6 +34,7 @@ class FinishedJob:
         files: Its files.
         headline: The evaluation's most important figures, as label and text: INTERNAL.
         epsilon: Epsilon of fit and private metrics together, in words; ``None`` without privacy.
+        reasons: The gate's limits that were not met, in words: INTERNAL.
     """
 
     name: str
@@ -43,6 +44,7 @@ class FinishedJob:
     files: tuple[Path, ...]
     headline: tuple[tuple[str, str], ...] = ()
     epsilon: str | None = None
+    reasons: tuple[str, ...] = ()
 
 
 def fingerprint(job: Job) -> str | None:
@@ -63,7 +65,7 @@ def write_record(job: Job, mark: str | None, record: dict[str, object], folder: 
     Args:
         job: The job.
         mark: Its :func:`fingerprint` when it began.
-        record: Decision, rows, headline and epsilon.
+        record: Decision and its reasons, rows, headline and epsilon.
         folder: The folder of internal results.
     """
     if mark is None:
@@ -93,6 +95,7 @@ def finished(job: Job, path: Path) -> FinishedJob | None:
             files,
             tuple((str(label), str(text)) for label, text in data["headline"]),
             None if data["epsilon"] is None else at_most(float(data["epsilon"])),
+            tuple(map(str, data["reasons"])),
         )
     except (OSError, UnicodeDecodeError, KeyError, TypeError, ValueError):
         return None

@@ -447,6 +447,9 @@ class TestTerminal:
         text = capture.get()
         assert re.search(r"a\[b\] +done +1 +0\.9 +61", text)
         assert re.search(r"b .*failed", text)
+        with console.capture() as capture:  # the cost of the report's private metrics is part of it
+            terminal.show_outcomes(console, [replace(done, total=(1.2, 2e-6)), done])
+        assert re.search(r"a\[b\] +done +1\.2 +0\.9 +61", capture.get())
         assert "went [wrong]" in text
 
     def test_figures_on_real_rows_are_marked_as_such(self):

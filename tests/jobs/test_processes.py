@@ -168,7 +168,7 @@ def test_an_interrupt_of_the_command_alone_ends_all_jobs_in_words(folder, moment
     rng = np.random.default_rng(0)
     wide = pd.DataFrame(rng.integers(0, 9, (5_000, 15)), columns=[f"c{i}" for i in range(15)])
     wide.to_csv("people.csv", index=False)
-    arguments = "-m tabgan run jobs.yaml --workers 2 --log-json log.jsonl"
+    arguments = "-m tabgan run jobs.yaml --workers 2 --log-json log.jsonl --run-folder run"
     started = subprocess.Popen(
         [sys.executable, *arguments.split()],
         stderr=subprocess.PIPE,
@@ -191,6 +191,10 @@ def test_an_interrupt_of_the_command_alone_ends_all_jobs_in_words(folder, moment
     assert ("resumes from it" in said) == Path("one.ledger").exists()
     assert '"interrupted"' in Path("log.jsonl").read_text()
     assert not Path("out/one").exists()
+    batch = json.loads(Path("run/batch.json").read_text())
+    assert batch["exit_code"] == 130
+    assert {job["state"] for job in batch["jobs"]} <= {"interrupted", "not begun", "failed"}
+    assert "interrupted" in Path("run/index.html").read_text()
 
 
 def test_a_process_ends_with_its_parent():

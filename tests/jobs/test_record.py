@@ -11,12 +11,12 @@ import tabgan
 from tabgan.evaluation.gate import Check, Decision
 from tabgan.jobs import record
 from tabgan.jobs.bundle_options import BundleOptions
-from tabgan.jobs.eventlog import EventLog, Watchers, summary_of
+from tabgan.jobs.eventlog import Collected, EventLog, Watchers, summary_of
 from tabgan.jobs.executors import JobFailure, LocalExecutor, exit_code
 from tabgan.jobs.index import index_page
 from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.ray_executor import NodeSetting, run_there
-from tabgan.jobs.record import FinishedJob, fingerprint
+from tabgan.jobs.record import OUTCOME, FinishedJob, fingerprint, finished, write_record
 from tabgan.jobs.resources import Resources
 from tabgan.jobs.run import JobResult, forget
 
@@ -140,6 +140,9 @@ class TestEvents:
         assert "&lt;b&gt;It&lt;/b&gt; failed." in page
         assert '<a href="../out/one/release/synthetic.csv">release/synthetic.csv</a>' in page
         assert "INTERNAL" in page
+        packed = replace(outcomes[0], files=(*outcomes[0].files, jobs[0].output.folder / "release.zip"))
+        page = index_page([packed], tmp_path / "run" / "index.html", summary["ended"])
+        assert '<a href="../out/one/release.zip">release.zip</a>' in page
 
     def test_the_page_says_why_a_release_was_refused_and_of_which_file(self, jobs, tmp_path, fake_model):
         (done,) = LocalExecutor().run(jobs[:1])
@@ -149,3 +152,30 @@ class TestEvents:
         assert "<li>Pairs: 0.2; the maximum is 0.1.</li>" in page
         assert "<h1>Jobs of batch.yaml</h1>" in page
         assert "1 job: 1 withheld" in page
+        names = [str(path.relative_to(jobs[0].output.folder)) for path in withheld.files]
+        write_record(jobs[0], fingerprint(jobs[0]), withheld.to_record(names), tmp_path)
+        before = finished(jobs[0], tmp_path / OUTCOME)
+        page = index_page([before], tmp_path / "index.html", "2026-01-01")
+        assert "1 job: 1 withheld before" in page
+        assert "<li>Pairs: 0.2; the maximum is 0.1.</li>" in page
+
+    def test_the_page_of_an_interrupted_batch_tells_of_every_job(
+        self, jobs, tmp_path, fake_model, monkeypatch
+    ):
+        def stop(self, n, **options):
+            raise KeyboardInterrupt
+
+        kept = Collected()
+        LocalExecutor().run(jobs[:1], kept)
+        monkeypatch.setattr(fake_model, "sample", stop)
+        with pytest.raises(KeyboardInterrupt):
+            LocalExecutor().run(jobs, kept)
+        three = replace(jobs[1], name="three")
+        found = kept.of([*jobs, three])
+        summary = summary_of([*jobs, three], found, Path("jobs.yaml"))
+        assert [job["state"] for job in summary["jobs"]] == ["done", "interrupted", "not begun"]
+        assert "spent by this fit: epsilon" in summary["jobs"][1]["note"]
+        assert summary["exit_code"] == 130
+        page = index_page(found, tmp_path / "index.html", summary["ended"])
+        assert "3 jobs: 1 interrupted, 1 done before, 1 not begun" in page
+        assert "spent by this fit: epsilon" in page

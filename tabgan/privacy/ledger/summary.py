@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -136,7 +137,11 @@ class LedgerSummary:
     def _next_fit(self) -> str:
         if not self.epsilon_next:
             return "nothing: the cap refuses the next one"
-        return f"may ask for epsilon {at_least(self.epsilon_next)}, about: costs compose; they are not simply added"
+        delta = _delta_of_next([fit.delta for fit in self.fits], self.delta_cap or 0.0)
+        return (
+            f"may ask for epsilon {at_least(self.epsilon_next)} at delta {at_most(delta)}, about: costs compose; they "
+            "are not simply added"
+        )
 
     @property
     def shares(self) -> tuple[float, float] | None:
@@ -160,7 +165,8 @@ class LedgerSummary:
     def __repr__(self) -> str:
         longest = max(len(label) for label, _ in self.words)
         lines = [f"  {label:<{longest}}  {text}" for label, text in self.words]
-        head = f"Ledger {self.path}: {len(self.fits)} fits, each protects one {self.privacy_unit}"
+        counted = f"{len(self.fits)} {'fit' if len(self.fits) == 1 else 'fits, each'}"
+        head = f"Ledger {self.path}: {counted} protects one {self.privacy_unit}"
         return "\n".join([head, *([f"  {self.bar}"] if self.bar else []), *lines])
 
     def _repr_html_(self) -> str:
@@ -238,7 +244,9 @@ def summarize(file: LedgerFile, delta: float | None = None) -> LedgerSummary:
         epsilon_held=held,
         epsilon_cap=None if cap is None else cap.epsilon,
         delta_cap=None if cap is None else cap.delta,
-        epsilon_next=None if cap is None else _next(file, cap, fits[-1].delta if fits else cap.delta / 2),
+        epsilon_next=None
+        if cap is None
+        else _next(file, cap, _delta_of_next([fit.delta for fit in fits], cap.delta)),
         adopted=sum(record["kind"] == "adopted" for record in file.records),
         has_guard=file.has_guard,
     )
@@ -250,6 +258,11 @@ def _summary(fit: FitRecord) -> FitSummary:
     return FitSummary(
         fit.name, fit.began, fit.epsilon, fit.delta, fit.spent.epsilon(fit.delta), releases, state
     )
+
+
+def _delta_of_next(deltas: Sequence[float], cap: float) -> float:
+    """Return the delta that a next fit is taken to have: the last one's, or half of a cap's."""
+    return deltas[-1] if deltas else cap / 2
 
 
 def _held(file: LedgerFile, cap: Cap) -> float:
