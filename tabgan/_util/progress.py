@@ -105,6 +105,9 @@ def brief(number: float) -> str:
 #: Seconds before bars appear that nobody asked for.
 PATIENCE = 2.0
 
+#: Seconds between two words of a line in a notebook.
+_PAUSE = 0.2
+
 
 class ProgressBars:
     """Progress bars, one per stage, with the time left.
@@ -221,6 +224,40 @@ class NotebookBars:
             bar.close()
 
 
+class NotebookLine:
+    """A line of text for a notebook without tqdm or ipywidgets, which goes when the work is done.
+
+    Args:
+        patience: Seconds before it appears.
+    """
+
+    def __init__(self, patience: float) -> None:
+        self._due = time.monotonic() + patience
+        self._line: Any = None
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        """Show the part of a stage that is done, a few times a second."""
+        if time.monotonic() < self._due:
+            return
+        self._due = time.monotonic() + _PAUSE
+        told = f"{done / total:.0%}" if total else f"{brief(done)} rows" if stage in ROW_STAGES else ""
+        self._say(f"{stage} {told}".rstrip())
+
+    def _say(self, text: str) -> None:
+        from IPython.display import display
+
+        shown: Any = display
+        if self._line is None:
+            self._line = shown({"text/plain": text}, raw=True, display_id=True)
+        else:
+            self._line.update({"text/plain": text}, raw=True)
+
+    def close(self) -> None:
+        """Remove the line."""
+        if self._line is not None:
+            self._say("")
+
+
 def check_progress(progress: object) -> None:
     """Raise unless an argument is a callback, true, false or ``None``.
 
@@ -257,9 +294,10 @@ def told(progress: Progress | bool | None) -> Iterator[Progress]:
     if "PYTEST_VERSION" in os.environ or not (console.is_terminal or console.is_jupyter):
         yield silent
         return
-    bars: ProgressBars | NotebookBars
-    if console.is_jupyter and find_spec("tqdm") is not None:
-        bars = NotebookBars(PATIENCE)
+    bars: ProgressBars | NotebookBars | NotebookLine
+    if console.is_jupyter:
+        has_bars = find_spec("tqdm") is not None and find_spec("ipywidgets") is not None
+        bars = (NotebookBars if has_bars else NotebookLine)(PATIENCE)
     else:
         bars = ProgressBars(console, patience=PATIENCE, is_transient=True)
     try:

@@ -66,7 +66,7 @@ def model_html(params: Mapping[str, object], fitted: Fitted | None, caveat: str 
         lost = html.table(
             ("Column", "Rows (noisy)", "No sample shows", "Remedy in the schema"), rows, numbers=(1,)
         )
-        parts.append(html.folded(f"Values that no sample shows, in {len(rows)} columns", lost))
+        parts.append(html.folded(f"Values that no sample shows: {len(rows)} of the columns", lost))
     parts.append(html.soft("sample(n) draws rows at no cost; privacy_ and schema_ have the details."))
     return html.card(head, *parts)
 

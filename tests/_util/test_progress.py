@@ -1,12 +1,22 @@
 """Whoever wants to hear nothing hears nothing, and bars are shown to whoever looks on."""
 
 import io
+import sys
+from types import SimpleNamespace
 
 import pytest
 from rich.console import Console
 
 from tabgan._util import progress
-from tabgan._util.progress import Listener, NotebookBars, PassOverRows, ProgressBars, silent, told
+from tabgan._util.progress import (
+    Listener,
+    NotebookBars,
+    NotebookLine,
+    PassOverRows,
+    ProgressBars,
+    silent,
+    told,
+)
 from tabgan.errors import ConfigError
 
 
@@ -75,15 +85,43 @@ def test_a_notebook_has_bars_of_tqdm_where_there_is_one(screen, monkeypatch, cap
     pytest.importorskip("tqdm")
     looked_at = screen(True)
     looked_at.is_jupyter = True
+    monkeypatch.setattr(progress, "find_spec", lambda name: "there")
     monkeypatch.setattr(progress, "PATIENCE", 0.0)
     with told(None) as tell:
         assert isinstance(tell, NotebookBars)
         tell("fit", 1, 4)
         tell("fit", 4, 4)
     assert "fit" in capsys.readouterr().err
-    monkeypatch.setattr(progress, "find_spec", lambda name: None)
+
+
+@pytest.mark.parametrize("missing", ["tqdm", "ipywidgets"])
+def test_a_notebook_that_lacks_a_package_has_a_line(screen, monkeypatch, missing):
+    """Bars of tqdm and of Rich would ask for ipywidgets, and several of text do not fit into a cell."""
+    looked_at, shown = screen(True), []
+    looked_at.is_jupyter = True
+
+    class Line:
+        def update(self, data, raw):
+            shown.append(data["text/plain"])
+
+    def display(data, raw, display_id):
+        shown.append(data["text/plain"])
+        return Line()
+
+    monkeypatch.setitem(sys.modules, "IPython.display", SimpleNamespace(display=display))
+    monkeypatch.setattr(progress, "find_spec", lambda name: None if name == missing else "there")
+    monkeypatch.setattr(progress, "PATIENCE", 0.0)
+    monkeypatch.setattr(progress, "_PAUSE", 0.0)
     with told(None) as tell:
-        assert isinstance(tell, ProgressBars)
+        assert isinstance(tell, NotebookLine)
+        tell("fit", 1, 4)
+        tell("read", 31_000, 0)
+        tell("fit", 0, 0)
+    assert shown == ["fit 25%", "read 31k rows", "fit", ""]
+    monkeypatch.setattr(progress, "PATIENCE", 9.0)
+    with told(None) as tell:
+        tell("fit", 1, 4)
+    assert len(shown) == 4
 
 
 def test_a_callback_is_told_itself():
@@ -153,6 +191,7 @@ class TestRows:
         pytest.importorskip("tqdm")
         looked_at = screen(True)
         looked_at.is_jupyter = True
+        monkeypatch.setattr(progress, "find_spec", lambda name: "there")
         monkeypatch.setattr(progress, "PATIENCE", 0.0)
         with told(None) as tell:
             for known in (51_234_567, None):

@@ -29,6 +29,9 @@ if TYPE_CHECKING:
 #: Names of the pictures beside those of the columns.
 PICTURES = ("figures", "associations", "distances", "membership", "calibration")
 
+#: Columns up to which a picture of associations names them, and the height of such a name.
+MOST_NAMES, _LINE = 40, 12
+
 _STYLE = """<style>
 .ground{fill:#fff}text{fill:#3c444c;font:12px system-ui,sans-serif}.head{font-weight:650;font-size:14px;fill:#191c20}
 .soft{fill:#69727c}.real{stroke:#3d3d3d;fill:none;stroke-width:1.7}.fill{fill:#0072b2}.area{fill:#0072b2;fill-opacity:.5}
@@ -285,27 +288,33 @@ class AssociationsPlot(Plot):
     correlations: Correlations
 
     def shapes(self) -> tuple[int, int, str]:
-        triple = pictures.associations(self.correlations)
-        found = []
+        triple, names = pictures.associations(self.correlations), self.correlations.names
+        is_named = len(names) <= MOST_NAMES
+        side, room = (max(180, _LINE * len(names)), 130) if is_named else (180, 10)
+        step = side / max(len(names), 1)
+        found = [
+            _text(room - 6, 22 + step * (row + 0.5) + 4, legible(name, 20), "end", "soft")
+            for row, name in enumerate(names if is_named else ())
+        ]
         for place, (name, grid) in enumerate(
             (("Real", triple.real), ("Synthetic", triple.synthetic), ("Difference", triple.difference))
         ):
-            scale, left = 180 / max(grid.n, 1), 10 + 200 * place
+            left = room + (side + 20) * place
             cells = "".join(
                 f'<path d="{patch.path}" fill="{_diverging(patch.level)}"/>' for patch in grid.patches
             )
-            found.append(_text(left + 90, 14, name, "middle"))
-            found.append(f'<rect class="hollow rule" x="{left}" y="22" width="180" height="180"/>')
-            found.append(f'<g transform="translate({left} 22) scale({scale:.4f})">{cells}</g>')
+            found.append(_text(left + side / 2, 14, name, "middle"))
+            found.append(f'<rect class="hollow rule" x="{left}" y="22" width="{side}" height="{side}"/>')
+            found.append(f'<g transform="translate({left} 22) scale({step:.4f})">{cells}</g>')
         found.append(
             _text(
-                10,
-                222,
+                room,
+                side + 42,
                 f"from −1 to 1; the difference from −{triple.top:g} to {triple.top:g}",
                 of_class="soft",
             )
         )
-        return 610, 232, "".join(found)
+        return room + 3 * side + 50, side + 52, "".join(found)
 
     def draw(self, ax: Axes) -> Axes:
         gaps = [
