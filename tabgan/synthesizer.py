@@ -46,7 +46,7 @@ from tabgan.schema import Schema
 from tabgan.table.checks import warn_if_synthetic
 from tabgan.table.headings import Headings, as_named
 from tabgan.table.losses import say
-from tabgan.table.persons import say_persons, shown_persons
+from tabgan.table.persons import say_persons
 from tabgan.table.reduction import Reduction
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
             discriminators of declared targets, in equal parts, in [0, 1); 0 omits them, ``None`` is a fifth. With
             ``epsilon=None`` it only switches them on or off.
         steps: No longer used, and removed in the next version: the generator takes no steps of its own.
-        batch_size: As ``steps``.
+        batch_size: No longer used, as ``steps``.
         device: ``"auto"`` (a GPU if there is one), ``"cpu"`` or ``"cuda"``.
         random_state: ``None`` or a non-negative integer.
 
@@ -249,7 +249,7 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
             fitted = replace(fitted, answer=AnswerForm(headings=headings))
         self._set_fitted(fitted)
         say(self.losses_, self.schema_.targets)
-        say_persons(shown_persons(self.schema or Schema(), fitted.encoder))
+        say_persons(fitted.shown_persons)
         return self
 
     def _request(self, columns: Iterable[str], untyped_text: bool) -> Request:

@@ -118,6 +118,7 @@ def assess(
             created=subject.created,
             stated=subject.stated,
             losses=subject.fitted.losses,
+            persons=subject.fitted.shown_persons,
             private_metrics=private_metrics,
         )
         data = replace(data, audit=audit)
@@ -204,6 +205,7 @@ def shareable_data(
         created=subject.created,
         stated=subject.stated,
         losses=subject.fitted.losses,
+        persons=subject.fitted.shown_persons,
         private_metrics=earlier_private_metrics if private_metrics is None else private_metrics.statement,
     )
     decision = NO_GATE if gate is None else gate.promises.decide(evaluation, data.total)

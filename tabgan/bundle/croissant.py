@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from tabgan.bundle.contents import Contents, DataField
-from tabgan.bundle.dp_statement import NOT_COVERED
+from tabgan.bundle.dp_statement import not_covered
 from tabgan.bundle.manifest import FileFact
 from tabgan.bundle.names import SYNTHETIC_CSV, SYNTHETIC_PARQUET
 
@@ -247,7 +247,7 @@ def _responsible(contents: Contents) -> dict[str, Any]:
             or "Exploring data, testing software, training models where the original must not go."
         ],
         "rai:dataLimitations": [
-            *NOT_COVERED,
+            *not_covered(contents),
             "Noise hides patterns that few rows carry: findings about small groups need a check against the original.",
             *losses,
         ],

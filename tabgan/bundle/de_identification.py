@@ -14,7 +14,7 @@ from collections.abc import Iterable, Sequence
 
 from tabgan._util.printed import at_most
 from tabgan.bundle.contents import Contents
-from tabgan.bundle.dp_statement import NOT_COVERED, mechanisms_of, parts_of
+from tabgan.bundle.dp_statement import mechanisms_of, not_covered, parts_of
 from tabgan.bundle.wording import worded
 from tabgan.evaluation.result import Metric
 from tabgan.privacy.ledger.summary import LedgerSummary
@@ -115,7 +115,7 @@ def _guarantee(contents: Contents) -> list[str]:
         "It holds if:",
         "\n".join(f"- {worded(assumption, 600)}" for assumption in contents.report.assumptions),
         "It does not cover:",
-        "\n".join(f"- {worded(each, 600)}" for each in NOT_COVERED),
+        "\n".join(f"- {worded(each, 600)}" for each in not_covered(contents)),
     ]
 
 

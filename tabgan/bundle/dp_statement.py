@@ -86,7 +86,7 @@ def statement_of(contents: Contents) -> dict[str, object]:
             "method": ACCOUNTING,
         },
         "assumed_to_be_public": list(contents.report.assumptions),
-        "not_covered": list(NOT_COVERED),
+        "not_covered": list(not_covered(contents)),
         "belief_bounds": [
             {"before": odds.before, "at_least": odds.at_least, "at_most": odds.at_most}
             for odds in contents.report.odds
@@ -94,6 +94,16 @@ def statement_of(contents: Contents) -> dict[str, object]:
         "dp_deployments_registry": registry_record(contents),
         "privacy_label": privacy_label(contents),
     }
+
+
+def not_covered(contents: Contents) -> tuple[str, ...]:
+    """Return the limits of a guarantee, in sentences: those of every release, and the persons whom this one shows."""
+    persons = tuple(
+        f"The persons, accounts or contracts behind the values of {each.column}: many rows hold such a value, and the "
+        "guarantee protects rows."
+        for each in contents.report.persons
+    )
+    return (*NOT_COVERED, *persons)
 
 
 def json_schema() -> dict[str, object]:

@@ -30,6 +30,7 @@ from tabgan.privacy.filter import CriticOutcome
 from tabgan.privacy.released import Marginal
 from tabgan.table.impossible import possible_pairs
 from tabgan.table.losses import losses_of_release
+from tabgan.table.persons import shown_persons
 from tabgan.table.relations import (
     Relation,
     kept_relations,
@@ -80,7 +81,10 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     marginals = (*measured.histograms, *by_code) if plan.is_private else ()
     statement = replace(session.privacy_filter.statement(), critics=critics)
     told = losses_of_release(encoder, n_rows, measured.released.verdicts, measured.released.hidden_rows)
-    return Fitted(encoder, generator.eval(), statement, n_rows, marginals=marginals, told=told)
+    persons = tuple(each.column for each in shown_persons(request.schema, encoder))
+    return Fitted(
+        encoder, generator.eval(), statement, n_rows, marginals=marginals, told=told, persons=persons
+    )
 
 
 def _related(

@@ -40,6 +40,7 @@ from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 from tabgan.table.losses import Loss, losses_of
+from tabgan.table.persons import Shown, shown_among
 from tabgan.table.placing import placed_columns
 from tabgan.table.reduction import Reduction, related_of
 from tabgan.table.related import Related
@@ -67,6 +68,7 @@ class Fitted:
         answer: Form of samples: the same kind of thing as the table of the fit.
         marginals: Released tables of counts: the cells of each column, then the codes of pairs; none without privacy.
         told: Losses that the encoder does not show.
+        persons: Columns of persons whose values samples show, and that the fit's schema did not declare.
     """
 
     encoder: TableEncoder
@@ -77,6 +79,12 @@ class Fitted:
     answer: AnswerForm = field(default_factory=AnswerForm)
     marginals: tuple[Marginal, ...] = ()
     told: tuple[Loss, ...] = ()
+    persons: tuple[str, ...] = ()
+
+    @property
+    def shown_persons(self) -> tuple[Shown, ...]:
+        """The values of single persons that samples show, by column."""
+        return shown_among(self.persons, self.encoder)
 
     @property
     def losses(self) -> tuple[Loss, ...]:
@@ -154,6 +162,8 @@ def write_model(path: Path, fitted: Fitted, params: Mapping[str, object]) -> Non
         header["found"] = [rule.to_dict() for rule in fitted.encoder.found]
     if fitted.told:
         header["told"] = [loss.to_dict() for loss in fitted.told]
+    if fitted.persons:
+        header["persons"] = list(fitted.persons)
     if fitted.csv:
         header["csv"] = dict(fitted.csv)
     if fitted.answer != AnswerForm():
@@ -267,7 +277,7 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     if set(tensors) != {_GENERATOR + name for name in state} | set(_arrays_by_name(encoder)) | counted:
         raise ValueError
     privacy, n_rows = PrivacyStatement.from_dict(header["privacy"]), float(header["n_rows"])
-    is_known = set(header) - {"csv", "answer", "reduced", "related", "found", "told"} == {
+    is_known = set(header) - {"csv", "answer", "reduced", "related", "found", "told", "persons"} == {
         "format",
         "version",
         "schema",
@@ -296,7 +306,13 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     hides = not privacy.is_private and any(loss.kind == "ends" for loss in told)
     if len({loss.column for loss in told}) < len(told) or hides:
         raise ValueError
-    return Fitted(encoder, generator.to(device).eval(), privacy, n_rows, form, answer, marginals, told)
+    persons = tuple(header.get("persons", ()))
+    fitted = Fitted(
+        encoder, generator.to(device).eval(), privacy, n_rows, form, answer, marginals, told, persons
+    )
+    if [each.column for each in fitted.shown_persons] != list(persons):
+        raise ValueError
+    return fitted
 
 
 def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:

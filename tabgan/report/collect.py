@@ -29,6 +29,7 @@ from tabgan.report.findings import Finding, find
 from tabgan.report.who import WhoIsMissing, who_is_missing
 from tabgan.schema import Schema
 from tabgan.table.losses import Loss
+from tabgan.table.persons import Shown
 
 Edition = Literal["internal", "shareable"]
 
@@ -159,6 +160,7 @@ class ReportData:
         versions: Software that made the report.
         stated: The caller's statements about the original.
         losses: Values that no sample of the model shows, from released numbers.
+        persons: Values of single persons that samples show, by the names of their columns.
         pairs: Joint shares of the pairs of columns whose association differs most; internal.
         audit: An audit of the installation, on made-up tables; ``None`` for none.
     """
@@ -178,6 +180,7 @@ class ReportData:
     private_metrics: PrivacyStatement | None = None
     stated: Stated = NOT_STATED
     losses: tuple[Loss, ...] = ()
+    persons: tuple[Shown, ...] = ()
     further_targets: tuple[str, ...] = ()
     pairs: tuple[PairPicture, ...] = ()
     origin: Origin = "fit"
@@ -249,6 +252,7 @@ def collect(
     decision: Decision = NO_GATE,
     private_metrics: PrivacyStatement | None = None,
     losses: Sequence[Loss] = (),
+    persons: Sequence[Shown] = (),
     origin: Origin = "fit",
 ) -> ReportData:
     """Return the content of the internal edition.
@@ -272,6 +276,7 @@ def collect(
         decision: The gate's decision.
         private_metrics: The statement of private metrics; ``None`` for none.
         losses: Values that no sample of the model shows.
+        persons: Values of single persons that samples show.
         origin: The origin of the synthetic table.
 
     Raises:
@@ -283,7 +288,8 @@ def collect(
     cards = _cards(schema, evaluation, overlays, real, target)
     told = replace(privacy, place=None) if privacy.place == UNTOLD_PLACE else privacy
     about = _About(
-        *(told, private_metrics, title, model or {}, target, created, decision, stated, tuple(losses)),
+        *(told, private_metrics, title, model or {}, target, created, decision, stated),
+        *(tuple(losses), tuple(persons)),
         _further(schema, target),
         origin,
     )
@@ -306,6 +312,7 @@ def collect_shareable(
     decision: Decision = NO_GATE,
     private_metrics: PrivacyStatement | None = None,
     losses: Sequence[Loss] = (),
+    persons: Sequence[Shown] = (),
 ) -> ReportData:
     """Return the content of the shareable edition.
 
@@ -327,6 +334,7 @@ def collect_shareable(
         decision: The decision of a gate that limits promises only.
         private_metrics: As in :func:`collect`.
         losses: As in :func:`collect`.
+        persons: As in :func:`collect`.
 
     Raises:
         DataError: the synthetic table lacks a column of the schema.
@@ -353,8 +361,8 @@ def collect_shareable(
     cards = _cards(schema, evaluation, overlays, synthetic, target)
     extra = None if private_metrics is None else replace(private_metrics, place=None)
     told = replace(privacy, place=None)
-    said = (told, extra, title, model or {}, target, created, decision, stated, tuple(losses))
-    about = _About(*said, _further(schema, target))
+    said = (told, extra, title, model or {}, target, created, decision, stated)
+    about = _About(*said, tuple(losses), tuple(persons), _further(schema, target))
     return about.data("shareable", evaluation, cards)
 
 
@@ -371,6 +379,7 @@ class _About:
     decision: Decision
     stated: Stated
     losses: tuple[Loss, ...]
+    persons: tuple[Shown, ...]
     further_targets: tuple[str, ...]
     origin: Origin = "fit"
 
@@ -387,6 +396,7 @@ class _About:
                 private_metrics=self.private_metrics,
                 is_internal=edition == "internal",
                 losses=self.losses,
+                persons=self.persons,
                 target=self.target,
                 is_fit=self.origin == "fit",
             ),
@@ -400,6 +410,7 @@ class _About:
             private_metrics=self.private_metrics,
             stated=self.stated,
             losses=self.losses,
+            persons=self.persons,
             further_targets=self.further_targets,
             origin=self.origin,
         )

@@ -143,6 +143,12 @@ def _composition(data: ReportData) -> Iterator[str]:
             for loss in data.losses
         )
         yield _table(("Column", "Rows (noisy)", "Loss"), lost)
+    if data.persons:
+        yield "## Values of single persons"
+        yield "Many rows hold these values, so they are shown as they are; the guarantee protects rows."
+        yield _table(
+            ("Column", "Values"), ((escaped(each.column), f"{each.n_values:,}") for each in data.persons)
+        )
 
 
 def _figures(data: ReportData) -> Iterator[str]:

@@ -21,6 +21,7 @@ from tabgan.evaluation.result import ColumnResult, Evaluation, Metric, format_fi
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.report.who import LISTED_SHARE, WhoIsMissing, who_is_missing
 from tabgan.table.losses import Loss
+from tabgan.table.persons import Shown
 
 Status = Literal["good", "attention", "open"]
 
@@ -202,6 +203,7 @@ def find(
     private_metrics: PrivacyStatement | None = None,
     is_internal: bool = True,
     losses: Sequence[Loss] = (),
+    persons: Sequence[Shown] = (),
     target: str | None = None,
     is_fit: bool = True,
 ) -> tuple[Finding, ...]:
@@ -213,6 +215,7 @@ def find(
         private_metrics: The statement of private metrics, which have a budget of their own.
         is_internal: True if columns were compared with real rows, not with released statistics.
         losses: Values that no sample of the model shows.
+        persons: Values of single persons that samples show.
         target: The column that models predict.
         is_fit: False for a table of another generator, for which nothing is claimed.
     """
@@ -220,6 +223,7 @@ def find(
         *_lost_target(losses, target),
         *_who(evaluation, losses, is_internal),
         *(_privacy(evaluation, privacy, private_metrics) if is_fit else [_NOT_CLAIMED]),
+        *_persons(persons),
         *_overlap(evaluation),
         *_validity(evaluation, is_internal),
         *_compared("fidelity", evaluation, is_internal),
@@ -260,6 +264,23 @@ def _privacy(
         text = f"Delta is {at_most(delta, 3)}; it should be well below 1 / number of rows."
         found.append(Finding("attention", "Privacy", text))
     return found
+
+
+def _persons(persons: Sequence[Shown]) -> list[Finding]:
+    """Return a finding on values that are of one person each, by the name of their column."""
+    if not persons:
+        return []
+    found = [
+        f"{each.n_values:,} value{'' if each.n_values == 1 else 's'} of a column for which a schema would say "
+        f"{each.line}"
+        for each in persons
+    ]
+    text = (
+        f"Synthetic rows show as they are: {'; '.join(found)}. By its name such a value is of one person, account or "
+        "contract, and many rows hold it: the guarantee protects rows, not those who have many. Have the values made "
+        "up, drop the column, or declare the entity whose rows belong together."
+    )
+    return [Finding("attention", "Persons", text, tuple(each.column for each in persons))]
 
 
 def _overlap(evaluation: Evaluation) -> list[Finding]:

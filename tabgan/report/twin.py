@@ -44,6 +44,7 @@ def to_json(data: ReportData) -> str:
         "decision": _fields(data.decision),
         "findings": data.findings,
         "losses": data.losses,
+        "persons": data.persons,
         "privacy": _statement(data.privacy)
         | {
             "total": None if total is None else {"epsilon": total[0], "delta": total[1]},

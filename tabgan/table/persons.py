@@ -7,7 +7,8 @@ frequent value, and is released like any other. A column's name is public, and s
 from __future__ import annotations
 
 import logging
-from typing import NamedTuple
+from collections.abc import Collection
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,7 +22,8 @@ from tabgan.table.codes import TableEncoder
 logger = logging.getLogger(__name__)
 
 
-class Shown(NamedTuple):
+@dataclass(frozen=True)
+class Shown:
     """A column that holds persons, accounts or contracts by its name, and values of which samples show as they are.
 
     Attributes:
@@ -47,13 +49,24 @@ def shown_persons(declared: Schema, encoder: TableEncoder) -> tuple[Shown, ...]:
     """
     if declared.entity is not None:
         return ()
+    columns = {column.encoder.name: column.encoder for column in encoder.columns}
+    return shown_among(
+        {
+            name
+            for name, each in columns.items()
+            if name not in declared or declared[name].is_discovered or is_on_lattice(each)
+        },
+        encoder,
+    )
+
+
+def shown_among(names: Collection[str], encoder: TableEncoder) -> tuple[Shown, ...]:
+    """Return those of some columns that hold persons by their names, and of which samples show frequent values."""
     found = []
     for column in encoder.columns:
         name = column.encoder.name
-        if name in declared and not declared[name].is_discovered and not is_on_lattice(column.encoder):
-            continue
         line, n_values = line_of_person(name), _n_shown(column)
-        if line is not None and n_values:
+        if name in names and line is not None and n_values:
             found.append(Shown(name, n_values, line))
     return tuple(found)
 

@@ -58,6 +58,7 @@ HEADER = {
     "marginals": "positions of the columns of released counts",
     "params": "arguments of the fit",
     "told": "columns of which noise may hide rows, and at most how many: by the noise; left out if there are none",
+    "persons": "columns of persons whose released values samples show, by their public names; left out for none",
     "csv": "form of the source: declared, or of its header line",
 }
 
@@ -86,7 +87,7 @@ def test_a_release_holds_what_may_leave_and_nothing_else(folder):
     """Pitfall 39."""
     assert {path.name for path in (folder / "out/release").iterdir()} == set(WHY)
     assert {path.name for path in (folder / "out/internal").iterdir()} == INSIDE
-    assert set(header_of(folder / "out/release/model.tabgan")) | {"told"} == set(HEADER)
+    assert set(header_of(folder / "out/release/model.tabgan")) | {"told", "persons"} == set(HEADER)
 
 
 def test_nothing_released_says_where_the_fit_stands_in_its_ledger(folder):

@@ -338,7 +338,7 @@ class TestJson:
         assert "INTERNAL" in twin["notice"]
         assert list(twin) == [
             "schema_version", "edition", "notice", "title", "created", "source", "controller", "contact", "author",
-            "purpose", "recipient", "decision", "findings", "losses", "privacy", "private_metrics", "ledger",
+            "purpose", "recipient", "decision", "findings", "losses", "persons", "privacy", "private_metrics", "ledger",
             "private_metrics_ledger", "evaluation", "audit",
             "pictures", "pairs", "columns", "origin", "target",
             "further_targets", "model", "versions",

@@ -1,5 +1,6 @@
 """Values of persons that samples show are said, by the names of their columns."""
 
+import json
 import logging
 
 import numpy as np
@@ -7,10 +8,12 @@ import pandas as pd
 import pytest
 
 from tabgan import TabGAN
+from tabgan.bundle.assembly import assemble
+from tabgan.bundle.verification import verify
 from tabgan.schema import Categorical, Identifier, Numeric, Pii, Schema
 from tabgan.table.coded import code_column
 from tabgan.table.codes import TableEncoder
-from tabgan.table.persons import shown_persons
+from tabgan.table.persons import Shown, shown_persons
 
 N = 1_000.0
 
@@ -36,7 +39,7 @@ def shown(*columns, declared=None):
     ],
 )
 def test_values_of_persons_by_the_name_of_their_column(name, line):
-    assert shown(text(name), text("town")) == ((name, 2, line),)
+    assert shown(text(name), text("town")) == (Shown(name, 2, line),)
     assert Schema.from_yaml(f"columns:\n  {name}: {line}")[name].is_made_up or line == "{kind: identifier}"
 
 
@@ -62,13 +65,27 @@ def test_what_is_declared_is_public_and_entities_have_no_frequent_value():
     assert shown(text("iban"), declared=entity) == ()
 
 
-def test_a_fit_says_so(caplog):
+def test_a_fit_says_so(caplog, tmp_path):
     rows = 4_000
     df = pd.DataFrame({"iban": [f"DE{i % 3}" for i in range(rows)], "x": np.arange(rows) % 5})
     with caplog.at_level(logging.WARNING, logger="tabgan"):
-        TabGAN(epsilon=3.0).fit(df)
+        model = TabGAN(epsilon=3.0).fit(df)
     (said,) = [record.getMessage() for record in caplog.records if "person" in record.getMessage()]
     assert "iban: 3 values. Declare iban: {kind: pii, provider: iban}" in said
+    model.save(tmp_path / "m.tabgan")
+    for each in (model, TabGAN.load(tmp_path / "m.tabgan")):  # the declared schema is not in the file
+        report = each.shareable_report()
+        (finding,) = [each for each in report.data.findings if each.subject == "Persons"]
+        assert (finding.status, finding.columns) == ("attention", ("iban",))
+        assert "3 values of a column for which a schema would say {kind: pii, provider: iban}" in finding.text
+        assert "| iban | 3 |" in report.to_markdown(tmp_path / "card.md").read_text()
+    assemble(model, tmp_path / "release", title="people", pdf=False)
+    statement = json.loads((tmp_path / "release" / "dp-statement.json").read_text())
+    assert "behind the values of iban" in statement["not_covered"][-1]
+    assert (
+        "behind the values of iban" in (tmp_path / "release" / "de-identification-statement.md").read_text()
+    )
+    assert verify(tmp_path / "release").problems == ()
     caplog.clear()
     with caplog.at_level(logging.WARNING, logger="tabgan"):
         TabGAN(epsilon=3.0, schema=Schema([Pii(name="iban", provider="iban")])).fit(df)
