@@ -56,6 +56,7 @@ ORDER = [
     "columns.words",
     "columns.grid",
     "columns.multiples",
+    "columns.standins",
     "columns.spans",
     "columns.numeric",
     "columns.datetime",

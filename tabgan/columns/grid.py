@@ -94,6 +94,7 @@ class Span:
         counts: ``(cells,)`` released counts of them; ``None`` stands for the mass.
         largest: The largest absolute value, in lattice units, that certainly occupied cells have room for.
         is_linear: False for regions of a map along a curve.
+        whole: Edges of fine cells, before numbers that stand for missing values had some of their own; else ``None``.
     """
 
     low: int
@@ -105,6 +106,7 @@ class Span:
     counts: np.ndarray | None = None
     largest: float = 0.0
     is_linear: bool = True
+    whole: np.ndarray | None = None
 
     @property
     def scattered(self) -> float:

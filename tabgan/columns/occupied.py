@@ -299,19 +299,42 @@ def without_stray(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) ->
     return np.where(is_stray, 0.0, counts)
 
 
-def gaps(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
+def gaps(
+    edges: np.ndarray, counts: np.ndarray, noise_stddev: float, is_stand_in: np.ndarray | None = None
+) -> np.ndarray:
     """Return ``(cells,)`` true for runs of single integers between two that are surely occupied, which look empty.
 
     Codes lie apart: 1, 2 and 9, or 1 to 6, 98 and -9. None of a run's cells is likely, and all of them together have no
     more than noise would give them about five times in six. A run of one cell has to hold less than noise in the mean.
+
+    ``is_stand_in`` is true for cells of numbers that stand for missing values, which lie beyond all others: a run next
+    to these is a tail, and needs ``TAIL``.
     """
     found = np.zeros(len(counts), dtype=bool)
     is_single, sure = np.diff(edges) == 1, np.flatnonzero(counts > SURELY * noise_stddev)
+    if is_stand_in is not None and is_stand_in.any() and noise_stddev > 0:
+        found = _gaps_to(is_stand_in, counts, noise_stddev, sure)
     for first, stop in zip(sure[:-1] + 1, sure[1:], strict=True) if noise_stddev > 0 else ():
         run = counts[first:stop]
         least = PERHAPS * math.sqrt(len(run)) if len(run) > 1 else 0.0
         if len(run) and is_single[first - 1 : stop + 1].all() and run.max() <= LIKELY * noise_stddev:
             found[first:stop] = run.sum() <= least * noise_stddev
+    return found
+
+
+def _gaps_to(
+    is_stand_in: np.ndarray, counts: np.ndarray, noise_stddev: float, sure: np.ndarray
+) -> np.ndarray:
+    """Return ``(cells,)`` true for cells beyond the last sure one, on the way to numbers that lie apart from others."""
+    found, cells = np.zeros(len(counts), dtype=bool), np.flatnonzero(is_stand_in)
+    inside = np.setdiff1d(sure, cells)
+    if not len(inside):
+        return found
+    for first, stop in ((inside[-1] + 1, cells[-1]), (cells[0] + 1, inside[0])):
+        run = np.arange(first, stop)
+        run = run[~is_stand_in[run]]
+        if len(run) and counts[run].sum() <= TAIL * noise_stddev * math.sqrt(len(run)):
+            found[run] = True
     return found
 
 

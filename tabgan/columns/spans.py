@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import pandas as pd
 
-from tabgan.columns import grid, occupied, rounding
+from tabgan.columns import grid, occupied, rounding, standins
 from tabgan.columns.grid import Span
 from tabgan.columns.kind import Column
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, has_range
@@ -219,11 +219,14 @@ def encoder_of_span(
     if column.bounds is None and span.is_seen:
         edges = grid.with_outer_cells(edges, grid.range_edges(column))
         column = column.with_range(int(edges[0]), int(edges[-1]) - 1)
-    if found is None:
-        return column.lattice_encoder(edges), span
-    edges = grid.edges_with_values(edges, found.places)
-    edges = grid.edges_among_values(edges, found.places) if found.has_few else edges
-    return _with_exact(column.lattice_encoder(edges), found), span
+    if found is not None:
+        edges = grid.edges_with_values(edges, found.places)
+        edges = grid.edges_among_values(edges, found.places) if found.has_few else edges
+    if noise_stddev > 0 and not (found and found.has_few):
+        span = replace(span, whole=edges)
+        edges = grid.edges_with_values(edges, standins.places_of(column))
+    encoder = column.lattice_encoder(edges)
+    return encoder if found is None else _with_exact(encoder, found), span
 
 
 def _with_exact(encoder: LatticeEncoder, found: Repeated) -> LatticeEncoder:
@@ -234,6 +237,38 @@ def _with_exact(encoder: LatticeEncoder, found: Repeated) -> LatticeEncoder:
     grid_ = progression(found.places) if encoder.is_linear else None
     other.grid = None if grid_ is None else np.array(grid_, dtype=np.int64)
     return other
+
+
+def with_clear_stand_ins(
+    encoder: LatticeEncoder, counts: np.ndarray, noise_stddev: float, span: Span
+) -> tuple[LatticeEncoder, np.ndarray, np.ndarray]:
+    """Return an encoder in which numbers that stand for missing values have cells where their counts are clear.
+
+    Args:
+        encoder: Of the column.
+        counts: ``(1 + cells,)`` noisy counts, of missing cells first.
+        noise_stddev: Of each.
+        span: Of the column, with its cells before those numbers had some.
+
+    Returns:
+        The encoder, its counts, and those that were left out.
+    """
+    if span.whole is None:
+        return encoder, counts, np.zeros(0)
+    places = standins.places_of(encoder.column)
+    edges, sums, is_clear, left_out = standins.settled(
+        encoder.edges, span.whole, places, counts[1:], noise_stddev, span.low, span.high
+    )
+    other = encoder.column.lattice_encoder(edges)
+    other.grid = encoder.grid
+    if encoder.exact is not None or is_clear.any():
+        exact = np.full(len(sums), np.nan)
+        exact[is_clear] = encoder.column.places(edges[:-1][is_clear])
+        if encoder.exact is not None:
+            known = ~np.isnan(encoder.exact)
+            exact[np.searchsorted(edges, encoder.edges[:-1][known], side="right") - 1] = encoder.exact[known]
+        other.exact = exact
+    return other, np.concatenate([counts[:1], sums]), left_out
 
 
 def tightened(
@@ -253,8 +288,9 @@ def tightened(
             inside, values[start:stop], noise_stddev, span.known, is_counting=encoder.column.is_counting
         )
     )
-    below = occupied.n_surely_beyond(values[:start][::-1], noise_stddev)
-    above = occupied.n_surely_beyond(values[stop:], noise_stddev)
+    is_exact = np.full(len(values), False) if encoder.exact is None else ~np.isnan(encoder.exact)
+    below = _n_beyond(values[:start][::-1], is_exact[:start][::-1], noise_stddev)
+    above = _n_beyond(values[stop:], is_exact[stop:], noise_stddev)
     edges[start] = edges[start] if below else inside[0]
     edges[stop] = edges[stop] if above else inside[-1]
     first, last = start - below if below else first, stop - 1 + above if above else last
@@ -263,6 +299,23 @@ def tightened(
     tight.exact = None if encoder.exact is None else encoder.exact[first : last + 1]
     tight.grid = encoder.grid
     return tight, int(first), int(last) + 1
+
+
+def stand_in_cells(encoder: LatticeEncoder) -> np.ndarray | None:
+    """Return ``(cells,)`` true for numbers that stand for missing values; ``None`` if no cell is of one number."""
+    if encoder.exact is None or encoder.column.quantity != "a number":
+        return None
+    return np.isin(encoder.exact, standins.STAND_INS)
+
+
+def _n_beyond(counts: np.ndarray, is_exact: np.ndarray, noise_stddev: float) -> int:
+    """Return the number of cells beyond an end of a range up to the last that surely holds rows.
+
+    Those of a single number that was found do; others are looked at without these.
+    """
+    drawn, exact = np.flatnonzero(~is_exact), np.flatnonzero(is_exact)
+    n_drawn = occupied.n_surely_beyond(counts[drawn], noise_stddev)
+    return int(max(drawn[n_drawn - 1] + 1 if n_drawn else 0, exact[-1] + 1 if len(exact) else 0))
 
 
 def tapered(encoder: LatticeEncoder, mass: np.ndarray) -> LatticeEncoder:

@@ -18,9 +18,9 @@ from tabgan.columns.combination import stand_in
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.grid import Span
 from tabgan.columns.keys import Value, typed
-from tabgan.columns.lattice import LatticeColumn
+from tabgan.columns.lattice import LatticeColumn, LatticeEncoder
 from tabgan.columns.occupied import LIKELY
-from tabgan.columns.spans import IN_DOUBT, Repeated
+from tabgan.columns.spans import IN_DOUBT, Repeated, tightened, with_clear_stand_ins
 from tabgan.columns.vote import Verdict
 from tabgan.columns.words import are_found, is_whole_set, is_word, stand_out
 from tabgan.errors import ConfigError
@@ -130,8 +130,21 @@ class ReleasedColumn:
         values = self.counts[1:]
         counts = np.concatenate([self.counts[:1], values[first:stop]])
         return replace(
-            self, encoder=encoder, counts=counts, cut=np.concatenate([values[:first], values[stop:]])
+            self,
+            encoder=encoder,
+            counts=counts,
+            cut=np.concatenate([self.cut, values[:first], values[stop:]]),
         )
+
+    def tightened(self, span: Span) -> ReleasedColumn:
+        """Return a column of an open range without the cells at its ends that contain only noise."""
+        encoder = cast(LatticeEncoder, self.encoder)
+        return self.within(*tightened(encoder, self.counts, self.noise_stddev, span))
+
+    def with_clear_stand_ins(self, span: Span) -> ReleasedColumn:
+        """Return the column without cells of numbers that stand for missing values, but those with clear counts."""
+        found = with_clear_stand_ins(cast(LatticeEncoder, self.encoder), self.counts, self.noise_stddev, span)
+        return replace(self, encoder=found[0], counts=found[1], cut=np.append(self.cut, found[2]))
 
     def settled(self, dtype: object) -> ReleasedColumn:
         """Return discovered categories in the order of the table's dtype, which is public, though its list is not.

@@ -5,11 +5,17 @@ from __future__ import annotations
 import numpy as np
 
 
-def equal_mass(weights: np.ndarray, n_bins: int, min_rows: float) -> np.ndarray:
-    """Return a bin for each ordered cell: each heavy cell alone, the others in runs of about equal weight."""
+def equal_mass(
+    weights: np.ndarray, n_bins: int, min_rows: float, apart: np.ndarray | None = None
+) -> np.ndarray:
+    """Return a bin for each ordered cell: each heavy cell alone, the others in runs of about equal weight.
+
+    Cells ``apart``, ``(cells,)`` true, are alone from ``min_rows`` on: their numbers say nothing of those beside.
+    """
     if len(weights) <= 1:
         return np.zeros(len(weights), dtype=np.int64)
     is_heavy = weights >= max(weights.sum() / n_bins, min_rows)
+    is_heavy |= False if apart is None else apart & (weights >= max(min_rows, 1.0))
     light = weights[~is_heavy].sum()
     target = max(light / max(n_bins - int(is_heavy.sum()), 1), min_rows)
     bins = np.zeros(len(weights), dtype=np.int64)

@@ -12,6 +12,7 @@ from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
 from tabgan.columns.grid import project_to_simplex, without_far
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.occupied import LIKELY, SURELY, gaps, without_stray
+from tabgan.columns.spans import stand_in_cells
 from tabgan.table.calendar import CycleEncoder
 from tabgan.table.coarsening import equal_mass, pool_rare
 
@@ -224,7 +225,8 @@ def code_column(
             encoder = encoder.showing_other()
     values = np.arange(1, 1 + encoder.n_values)
     if encoder.is_ordered:
-        merged = equal_mass(weights[values], n_bins, min_rows)
+        alone = stand_in_cells(encoder) if is_on_lattice(encoder) else None
+        merged = equal_mass(weights[values], n_bins, min_rows, alone)
     else:
         merged = pool_rare(weights[values], n_categories, min_rows, coarse)
     first = int(encoder.is_nullable)
@@ -341,7 +343,7 @@ def _smoothed(encoder: ColumnEncoder, values: np.ndarray, noise_stddev: float, t
     if not is_on_lattice(encoder) or not encoder.is_linear:
         return denoise_ordered(values, noise_stddev, total, is_linear=encoder.is_linear)
     is_drawn = True if encoder.exact is None else np.isnan(encoder.exact)
-    is_gap = gaps(encoder.edges, values, noise_stddev) & is_drawn
+    is_gap = gaps(encoder.edges, values, noise_stddev, stand_in_cells(encoder)) & is_drawn
     values = np.where(is_gap, 0.0, values)
     is_thin = thin_between(encoder.edges, values, noise_stddev) & is_drawn
     smooth = denoise_ordered(values[~is_thin], noise_stddev, total)

@@ -313,10 +313,8 @@ class _Door:
                 released.append(self._count(column.encoder(), noise))
                 continue
             encoder, span = spans_.encoder_of_span(column, span, n_cells, stddev, known)
-            counted = self._count(encoder, noise)
-            if column.bounds is None and span.is_seen:
-                counted = counted.within(*spans_.tightened(encoder, counted.counts, stddev, span))
-            released.append(counted)
+            counted = self._count(encoder, noise).with_clear_stand_ins(span)
+            released.append(counted.tightened(span) if column.bounds is None and span.is_seen else counted)
         return released
 
     def _discoveries(

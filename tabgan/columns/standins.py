@@ -1,0 +1,80 @@
+"""Numbers that stand for missing values in many tables, such as 999 and -9.
+
+They are public, so each can have a cell of a fine histogram, whether or not a row has it: a cell more costs nothing,
+and tells 200 rows of them from the rows of the wide cell around. Every function here is post-processing of public facts
+or released counts; none sees a row.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from tabgan.columns.lattice import LatticeColumn
+
+#: Nines of two digits to eight, and the two numbers before each: not known, refused, not asked.
+_NINES = [10**digits - 1 - less for digits in range(2, 9) for less in range(3)]
+
+#: The numbers; those below zero of one digit as well, and nines with a decimal point.
+STAND_INS = np.unique(
+    [*_NINES, *(-number for number in _NINES), -1, -7, -8, -9, 99.9, 999.9, 99.99, 999.99, -99.9, -999.9]
+).astype(np.float64)
+
+#: Noise standard deviations above which a column has such a number: of the forty, noise passes it for one column in a
+#: thousand.
+CLEAR = 4.0
+
+#: Share of a cell's width below which a part of it, beside such a number, is left out of its count: there are few rows
+#: in it, and as much noise as in the whole.
+SLIVER = 0.1
+
+
+def places_of(column: LatticeColumn) -> np.ndarray:
+    """Return the lattice integers of zero, and of those numbers, that a column can hold exactly, ascending."""
+    if column.quantity != "a number":
+        return np.zeros(0, dtype=np.int64)
+    numbers, (low, high) = np.append(STAND_INS, 0.0), column.dtype_range()
+    places = column.integers(numbers)
+    is_held = (column.places(places) == numbers) & (places >= low) & (places <= high)
+    return np.unique(places[is_held])
+
+
+def settled(
+    edges: np.ndarray,
+    whole: np.ndarray,
+    places: np.ndarray,
+    counts: np.ndarray,
+    noise_stddev: float,
+    low: int,
+    high: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Return cells in which only those numbers have one of their own whose counts are clear.
+
+    Counts of unclear numbers are left out. Within the range, the other parts of a cell become one again, without the
+    slivers among them: cells that only noise fills would pass for ones as full as wide ones. Beyond it they stay apart.
+
+    Args:
+        edges: ``(cells + 1,)`` lattice integers, with cells of those numbers.
+        whole: The same without.
+        places: Lattice integers of the numbers.
+        counts: ``(cells,)`` noisy counts.
+        noise_stddev: Of one cell.
+        low: The smallest integer of the range.
+        high: The largest one.
+
+    Returns:
+        The edges; the counts; ``(cells,)`` true for a number's cell; the counts that were left out.
+    """
+    cut, starts, stops = np.setdiff1d(edges, whole), edges[:-1], edges[1:]
+    is_own = np.isin(starts, places) & (stops - starts == 1) & (np.isin(starts, cut) | np.isin(stops, cut))
+    is_clear = is_own & (counts > CLEAR * noise_stddev)
+    is_inside = (starts >= low) & (stops <= high + 1)
+    beyond = stops[:-1][is_own[:-1] & ~is_own[1:] & ~is_inside[:-1]]
+    kept = np.unique(np.concatenate([whole, starts[is_clear], stops[is_clear], beyond]))
+    width = np.diff(whole)[np.searchsorted(whole, starts, side="right") - 1]
+    is_left_out = (is_own & ~is_clear) | (is_inside & ~is_clear & (stops - starts < SLIVER * width))
+    cell = np.searchsorted(kept, starts, side="right") - 1
+    sums = np.bincount(cell, weights=np.where(is_left_out, 0.0, counts), minlength=len(kept) - 1)
+    return kept, sums, np.isin(kept[:-1], starts[is_clear]), counts[is_left_out]
