@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from tabgan.columns.occupied import SURELY
+
 if TYPE_CHECKING:
     from tabgan.columns.lattice import LatticeColumn
 
@@ -22,9 +24,9 @@ STAND_INS = np.unique(
     [*_NINES, *(-number for number in _NINES), -1, -7, -8, -9, 99.9, 999.9, 99.99, 999.99, -99.9, -999.9]
 ).astype(np.float64)
 
-#: Noise standard deviations above which a column has such a number: of the forty, noise passes it for one column in a
-#: thousand.
-CLEAR = 4.0
+#: Noise standard deviations above which a column has such a number: of all fifty, noise brings one up in a column of
+#: 5,000.
+CLEAR = SURELY
 
 #: Share of a cell's width below which a part of it, beside such a number, is left out of its count: there are few rows
 #: in it, and as much noise as in the whole.
