@@ -20,7 +20,7 @@ class Generator(nn.Module):
     """An autoregressive model over columns, ``p(code | earlier codes)`` proportional to ``anchors * exp(D)``.
 
     The anchors' logits of column ``i`` are ``bias_i + sum_{j<i} direct_ji[x_j]``, which models pairs. A column may
-    have a critic, whose log-ratio ``D`` of the earlier codes is added to them. Rows are drawn column by column. Of
+    have a critic, whose log-ratio ``D`` of the earlier codes is added to them. Rows are drawn column by column. For
     some columns the place within the code is drawn with it, given the earlier columns' codes and places.
 
     Args:
@@ -78,7 +78,7 @@ class Generator(nn.Module):
         return sorted({int(position) for position in self.places} | partners)
 
     def parents(self, position: int) -> list[int] | None:
-        """Return the positions of the columns whose codes alone decide a column's distribution.
+        """Return the positions of the columns whose codes alone determine a column's distribution.
 
         ``None`` for a column with a critic or with places, which depends on more.
         """
@@ -136,7 +136,7 @@ class Generator(nn.Module):
     ) -> torch.Tensor:
         """Return ``(batch,)`` codes of one column, drawn by its logits, given the earlier columns.
 
-        Writes their places, if the column's are drawn with them, into ``places``. Others are left as they are.
+        If the column's places are drawn with its codes, writes them into ``places``, and otherwise leaves it unchanged.
         """
         drawn = draw_codes(logits, rng)
         if not places.shape[1] or str(position) not in self.places:

@@ -7,7 +7,7 @@ drawn in sequence, agreement with the table of every measured pair ``(i, j)`` is
 
 with ``x`` drawn from the earlier columns; its gradient is the model's table minus the measured one. The penalty is
 the negative logarithm of a Gaussian prior, whose variance is estimated from the noisy table: its signal beyond the
-known noise and that of the drawn rows. Its biases are corrected on rows that it was not fitted on
+known noise and that of the drawn rows. The biases are corrected on rows that the weights were not fitted on
 (``docs/adr/0017-drift-along-the-columns.md``). Everything here is post-processing of released counts.
 
 References:
@@ -36,21 +36,21 @@ from tabgan.table.runs import smooth_run
 POOL, WIDTH, MIN_POOL = 32_768, 400, 4_096
 
 #: Part of the pool's own sampling variance that counts as noise of a table: a closer fit follows the drawn rows, and
-#: bends the shares of others.
+#: distorts the shares of other rows.
 POOL_NOISE = 0.25
 
 #: Rows that the biases are corrected on, steps of Newton's method at most, the largest change of a log-weight in one,
 #: the ridge on the sum of them (about 1 / (FRESH * .25**2)), the error of a share that is too small for another step,
-#: and the change of a log-weight with which the last one has come to rest.
+#: and the largest change of a log-weight in a step that counts as converged.
 FRESH, CORRECTIONS, MOST_STEP, FRESH_RIDGE, CLOSE, AT_REST = 16_384, 40, 1.0, 1e-3, 1e-4, 1e-3
 
-#: Rows that are added up at a time: single precision loses the small ones in longer sums.
+#: Rows that are added up at a time: in longer sums, single precision loses small terms.
 SUMMED = 512
 
 #: Iterations of L-BFGS per column, and evaluations of its objective.
 ITERATIONS, EVALUATIONS = 40, 50
 
-#: Noise assumed for a measurement without any, as a share of the number of rows.
+#: Noise assumed for a measurement without noise, as a share of the number of rows.
 LEAST_NOISE_SHARE = 1e-4
 
 #: Least penalty on squared weights: where one column determines another, the best penalty would be none.
@@ -60,15 +60,16 @@ LEAST_RIDGE = 2e-6
 #: table's, which counts for PRIOR_CELLS cells; cells are weighted by 1 / (noise**2 + SPREAD * expected**2).
 LEAST_VARIANCE, MOST_VARIANCE, VARIANCE_FACTOR, PRIOR_CELLS, SPREAD = 1e-3, 10.0, 0.7, 1.0, 0.02
 
-#: An effect of the hour on the temperature is small beside all of its variance, and large beside what the season leaves
-#: of it, so the prior, which sees the whole, shrinks it too much. Of noisy pairs with a moment's cycle the penalty is
-#: lowered, in ROUNDS, for groups of coefficients that miss their tables by more than this part of a standard deviation.
+#: The hour's effect on the temperature is small compared with its total variance, and large compared with the part that
+#: the season does not explain, so the prior, which sees the total, shrinks it too much. For noisy pairs with a moment's
+#: cycle the penalty is lowered, in ROUNDS, for groups of coefficients that miss their tables by more than this part of
+#: a standard deviation.
 MISSED, ROUNDS = 0.7, 2
 
 #: Log-weight of a code that is never drawn.
 _NEVER = -30.0
 
-#: Log-weight of a pair of codes that a rule excludes: beyond all that other pairs may add.
+#: Log-weight of a pair of codes that a rule excludes: lower than the weights of other pairs can make up for.
 _EXCLUDED = -1_000.0
 
 #: Labels of exchangeable codes in the prior: unordered ones, and single ones in an ordered column.
@@ -147,11 +148,11 @@ def fit_loglinear(
         rng: Generator that draws the pool, on the CPU.
         progress: Called with the number of columns done and the total.
         known: Weights of an earlier column's codes for a later one's that are public and not fitted, by position.
-        possible: False for the codes that an earlier column's exclude of a later one, by position: public as well. Such
-            pairs are never drawn, and the rest of their table is fitted.
+        possible: False for the codes of a later column that those of an earlier one exclude, by position: public as
+            well. Such pairs are never drawn, and the rest of their table is fitted.
 
-    Each column is fitted on one pool of drawn rows, and then its bias corrected on rows drawn apart from them, so that
-    the error of a column's shares is not handed on to the columns after it.
+    Each column is fitted on one pool of drawn rows, and then its bias is corrected on separately drawn rows, so that
+    the error of a column's shares is not passed on to later columns.
     """
     sizes = [len(axis.shares) for axis in axes]
     offsets = np.concatenate([[0], np.cumsum(sizes)])
@@ -182,7 +183,7 @@ def fit_loglinear(
         problem.write(result, block)
         pool.append(_Drawn.of(draw_codes(logits, rng), sizes[position]))
         unseen = _logits(result, fresh[:, :position], block) + result.bias[block]
-        if problem.is_conditional:  # else its shares hold already
+        if problem.is_conditional:  # otherwise its shares are right already
             shift = margin_shift(unseen, _floats(problem.axis.shares))
             result.bias[block] += shift
             unseen = unseen + shift
@@ -200,8 +201,8 @@ def _logits(weights: LogLinear, places: torch.Tensor, block: slice) -> torch.Ten
 def margin_shift(logits: torch.Tensor, shares: torch.Tensor) -> torch.Tensor:
     """Return the ``(size,)`` change of the bias with which the rows' mean probabilities are the given shares.
 
-    Newton's method on a convex objective. A ridge leaves an error that is within the noise of so many rows: a rare code
-    that only some rare rows can have would otherwise be forced upon others.
+    Newton's method on a convex objective. A ridge leaves an error that is within the noise of that many rows: a rare
+    code that only some rare rows can have would otherwise be forced upon others.
 
     Args:
         logits: ``(rows, size)`` of drawn rows.
@@ -265,7 +266,8 @@ class _Column:
         self._parts: list[tuple[np.ndarray, np.ndarray, np.ndarray]] = []
         self._places: list[tuple[int, torch.Tensor]] = []
         self.theta: torch.Tensor | None = None
-        #: Of pairs that are to be met closely: the first of their rows, the group of each coefficient, and the noise.
+        #: For pairs that are to be fitted closely: the first of their rows, the group of each coefficient, and the
+        #: noise.
         self._close: list[tuple[int, np.ndarray, float]] = []
         self._known: list[tuple[int, torch.Tensor]] = []
         self._given: torch.Tensor | None = None
@@ -276,14 +278,14 @@ class _Column:
         return self.theta is not None or self._given is not None
 
     def know(self, weights: np.ndarray, pool: _Drawn, offset: int) -> None:
-        """Add weights of an earlier column that are known: shares become the nearest ones that they allow."""
+        """Add known weights of an earlier column: shares become the nearest ones that these allow."""
         self.exclude(weights, pool, offset)
         independent = np.outer(pool.shares, self.axis.shares)
         table = scaled_to(np.exp(weights) * independent, pool.shares, self.axis.shares)
         self.axis = replace(self.axis, shares=table.sum(0))
 
     def exclude(self, weights: np.ndarray, pool: _Drawn, offset: int) -> None:
-        """Add weights of an earlier column that are known; shares stay, since a table that keeps its rules has them."""
+        """Add known weights of an earlier column; shares stay, since they are those of a table that keeps its rules."""
         self._known.append((offset, _floats(weights)))
         given = self._known[-1][1][pool.codes]
         self._given = given if self._given is None else self._given + given
@@ -389,19 +391,19 @@ class _Column:
         return places, lambda numbers: by_place @ (by_run @ numbers) if len(rows) else numbers[:0]
 
     def _by_code(self, theta: torch.Tensor) -> torch.Tensor:
-        """Return weights by the codes of both columns, of those by the waves of their bases."""
+        """Return weights by the codes of both columns, from weights by the waves of their bases."""
         bases = [basis for _, basis in self._places]
         parts = [b @ part for b, part in zip(bases, theta.split([len(b) for b in bases]), strict=True)]
         return torch.cat([theta[:0], *parts]) @ self.basis.T
 
     def _by_wave(self, table: torch.Tensor) -> torch.Tensor:
-        """Return tables by the waves of both columns' bases, of those by their codes."""
+        """Return tables by the waves of both columns' bases, from tables by their codes."""
         bases = [basis for _, basis in self._places]
         parts = [b.T @ part for b, part in zip(bases, table.split([len(b) for b in bases]), strict=True)]
         return torch.cat([table[:0], *parts]) @ self.basis
 
     def _loosen(self, ridge: torch.Tensor, missed: torch.Tensor) -> None:
-        """Update the penalties in place: lower those that keep coefficients from a table by more than noise."""
+        """Update the penalties in place: lower those that keep coefficients further from a table than noise would."""
         for first, groups, noise in self._close:
             rows = slice(first, first + len(groups))
             place = torch.as_tensor(groups)
@@ -426,7 +428,7 @@ class _Column:
 
 
 def _sums(rows: np.ndarray, ends: np.ndarray) -> csr_array:
-    """Return the matrix that adds up rows, each between two of some ends in the list of them."""
+    """Return the matrix that adds up consecutive rows, each sum between two neighbouring ends."""
     size = len(ends) - 1, int(rows.max(initial=-1)) + 1
     return csr_array(
         (np.ones(len(rows), np.float32), rows.astype(np.int32), ends.astype(np.int32)), shape=size
@@ -463,7 +465,7 @@ def prior_variance(
 
 
 def _minimise(parameters: Sequence[torch.Tensor], objective: Callable[[], torch.Tensor]) -> None:
-    """Move parameters to about the least value of a convex objective, which sets their gradients."""
+    """Move parameters to about the minimum of a convex objective, which sets their gradients."""
     optimizer = torch.optim.LBFGS(
         parameters,
         max_iter=ITERATIONS,

@@ -10,7 +10,7 @@ import numpy as np
 from tabgan.columns.grid import project_to_simplex
 from tabgan.privacy.released import Marginal
 
-#: Share of a code that rows may have, but none has as far as the noise allows to tell.
+#: Share of a code that rows may have, but that none has as far as the noise shows.
 LEAST_SHARE = 1e-6
 
 #: Alternating corrections of a table's two margins.
@@ -19,7 +19,7 @@ _ROUNDS = 20
 
 @dataclass(frozen=True)
 class Joined(Marginal):
-    """A pair's counts by code, as both of its tables have them: the unbiased ones of the least variance.
+    """A pair's counts by code, from both of its tables: the unbiased estimate of the least variance.
 
     ``noise_stddev`` is that of the table of codes; no cell has more.
 
@@ -31,7 +31,7 @@ class Joined(Marginal):
 
 
 def joined(pairs: Sequence[Marginal]) -> list[Marginal]:
-    """Return one table by code for each pair: sums over groups are corrected, by variance, towards their own table."""
+    """Return one table by code for each pair; sums over groups are corrected towards the table of groups."""
     grouped = {pair.columns: pair for pair in pairs if pair.groups is not None}
     return [_joined(pair, grouped.get(pair.columns)) for pair in pairs if pair.groups is None]
 
@@ -46,7 +46,7 @@ def _joined(pair: Marginal, of_groups: Marginal | None) -> Marginal:
 
 
 def _shares_of_groups(pair: Marginal, of_groups: Marginal) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return ``(codes, groups)`` of both columns, 1 for a code's group, and what a cell gets of a correction."""
+    """Return ``(codes, groups)`` of both columns, 1 for a code's group, and the share of a cell in a correction."""
     first, second = (np.eye(int(each.max()) + 1)[each] for each in of_groups.groups or ())
     own, others = (
         float(np.mean(np.square(pair.noise_stddev))),
@@ -133,8 +133,8 @@ def fit_margins(
         rows: Row sums of the result.
         columns: Column sums of the result, approximately: the row sums are met last.
         n_rows: Noisy number of rows.
-        possible: False for cells that are empty, whatever was measured. Others may be negative: raising them to 0 would
-            add up to dependence that nobody measured.
+        possible: False for cells that are empty, whatever was measured. Other cells may be negative: raising them to 0
+            would add up to dependence that was not measured.
 
     References:
         Deming & Stephan (1940), *On a Least Squares Adjustment of a Sampled Frequency Table*.

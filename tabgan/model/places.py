@@ -1,12 +1,12 @@
 """The place of a value within its code, given the codes and the places of other columns.
 
-A pair's table ties codes to codes. Within a code every value is as likely as the released counts say, so two columns
-that are copies of each other agree in their codes only. Here a column's conditional distribution, over its codes in
-order, is drawn by inverting its distribution function at a number ``u`` in [0, 1): ``u`` decides the code and the place
-within it. By itself ``u`` is uniform. The places of the earlier columns say more: one that lies high in its code
-pushes this column up, by as much as its next code would, ``s``, in standard deviations of the conditional. How far
-``u`` follows ``s`` is one noisy table of the two, for all codes together. Copies, ratios and sums follow from it, since
-several columns push at once.
+A pair's table relates codes to codes. Within a code the released counts alone decide, so two columns
+that are copies of each other would agree only in their codes. Here a column's conditional distribution, over its codes
+in order, is drawn by inverting its distribution function at a number ``u`` in [0, 1), which determines the code and the
+place within it. Without other information ``u`` is uniform. The places of earlier columns add information: a value that
+lies high in its code pushes this column up, in the direction of its next code; the sum of all pushes, in standard
+deviations of the conditional, is ``s``. One noisy table of ``u`` and ``s``, for all codes together, shows how far ``u``
+follows ``s``. Copies, ratios and sums follow from it, since several columns push at once.
 
 References:
     Rosenblatt (1952), *Remarks on a Multivariate Transformation*, on ``u``.
@@ -27,8 +27,8 @@ from torch import nn
 PUSHES = (-1.6, -1.2, -0.9, -0.6, -0.4, -0.2, -0.08, 0.08, 0.2, 0.4, 0.6, 0.9, 1.2, 1.6)
 LEVELS = 16
 
-#: Columns that push another at most, the least mean size of the push of one and of all together, and the least
-#: agreement of a column's pushes from below and from above: where they differ, its order says nothing of the other.
+#: Most columns that push another, the least mean size of the push of one and of all together, and the least
+#: agreement of a column's pushes from below and from above: where they differ, its order says nothing about the other.
 PARTNERS, LEAST_PUSH, LEAST_PUSHES, LEAST_AGREEMENT = 4, 0.03, 0.08, 0.2
 
 #: Least share of a cell among those of its push.
@@ -142,7 +142,7 @@ class Places(nn.Module):
     ) -> torch.Tensor:
         """Return ``(batch, P, 2)`` changes of the mean from a partner's last code to its own, and on to the next.
 
-        Sums run along rows, one row by itself, so that no row's result depends on another.
+        Each sum runs along a single row, so that no row's result depends on another.
         """
         mean = self._mean(logits)
         found = []
@@ -171,7 +171,7 @@ class Places(nn.Module):
         return pushed / self.spread(logits)
 
     def spread(self, logits: torch.Tensor) -> torch.Tensor:
-        """Return ``(batch,)`` standard deviations of the rank, places uniform within codes."""
+        """Return ``(batch,)`` standard deviations of the rank, with places uniform within codes."""
         middles, widths = self.middles.to(logits.dtype), self.widths.to(logits.dtype)
         shares = torch.softmax(logits, dim=1)
         variance = (shares * (middles.square() + widths.square() / 12)).sum(1) - (shares * middles).sum(
@@ -229,7 +229,7 @@ class Places(nn.Module):
         return (u * LEVELS).long().clamp(0, LEVELS - 1)
 
     def with_table(self, counts: np.ndarray, noise_stddev: float) -> Places:
-        """Return the same with the copula of a noisy table, as far as it rises above its noise and that of the rows."""
+        """Return the same with the copula of a noisy table, as far as it rises above its noise and sampling error."""
         parts = {name: value for name, value in self.named_buffers() if name != "copula"}
         return Places(**parts, copula=torch.as_tensor(smoothed(counts, noise_stddev), dtype=torch.float32))
 

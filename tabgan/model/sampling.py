@@ -20,7 +20,7 @@ BATCH_SIZE = 16_384
 
 #: Candidates per requested row under conditions: at first, and at most, if their weights differ so much that their
 #: effective size is below ENOUGH times the requested number of rows; the least number in all; and the number in all up
-#: to which more are drawn however few rows are asked for. What is drawn of candidates varies more than these do.
+#: to which more are drawn however few rows are requested. Rows drawn from candidates vary more than the candidates do.
 CANDIDATES, MOST_CANDIDATES, MIN_CANDIDATES, AMPLE, ENOUGH = 8, 32, 4_096, 2**18, 4
 
 #: Candidates for each row that is completed: at least, at most, and for all rows together.
@@ -150,8 +150,8 @@ class CodeSampler:
         Args:
             given: ``(rows, columns)`` codes that may be drawn, -1 where there is none.
             rng: Source of all draws, on the generator's device.
-            chances: ``(rows, codes)`` chances that each code of a column meets what is known of a row, by the column's
-                position; 1 where nothing is.
+            chances: ``(rows, codes)`` chances that each code of a column agrees with the known part of a row, by the
+                column's position; 1 where nothing is known.
             places: ``(rows, columns)`` places of given values within their codes; NaN where they are not known.
         """
         known = {position: each for position, each in (chances or {}).items() if len(each)}
@@ -346,9 +346,9 @@ class CodeSampler:
 
 
 def resampled(log_weight: torch.Tensor, n_rows: int, rng: torch.Generator) -> torch.Tensor:
-    """Return ``(n_rows,)`` places of weighted candidates in random order, each as often as it weighs, or once more.
+    """Return ``(n_rows,)`` places of weighted candidates in random order, each in proportion to its weight.
 
-    Draws with replacement would repeat rows by chance, and vary more than as many independent rows do.
+    Draws with replacement would repeat rows by chance, and vary more than the same number of independent rows.
     """
     device = log_weight.device
     ends = torch.cumsum(torch.softmax(log_weight, dim=0), dim=0)

@@ -25,12 +25,12 @@ Logits = Callable[[torch.Tensor, int], torch.Tensor]
 class Tabulated:
     """A column's distributions, by the codes of the columns that it depends on.
 
-    Drawing from them gives the codes that drawing from each row's logits gives, to the last bit, since a row's logits
+    Draws from them are those from each row's logits, to the last bit, since a row's logits
     follow from its own codes alone.
 
     Attributes:
         parents: Positions of these columns.
-        strides: By how many rows of the table one code of each moves.
+        strides: Rows of the table from one code of each parent to the next.
         bounds: ``(combinations, size)`` bounds of each, see :func:`bounds_of`.
     """
 
@@ -61,7 +61,7 @@ class Tabulated:
 
 
 class DrawTables:
-    """The distributions of all columns that have few: each from the time on when it pays.
+    """The distributions of all columns that have few: each is made once it pays.
 
     Args:
         sizes: Codes of each column.

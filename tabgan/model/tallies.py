@@ -20,7 +20,7 @@ SHAPE = (len(PUSHES) + 1, LEVELS)
 #: Rows that the generator draws to find the columns that push another, and rows that are tallied at a time.
 DRAWN, ROWS = 2_048, 16_384
 
-#: Rows on which codes are made as frequent as before, and rounds.
+#: Rows, and rounds, in which codes are made as frequent as before.
 SHARED, ROUNDS = 8_192, 3
 
 

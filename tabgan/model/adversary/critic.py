@@ -1,13 +1,13 @@
 """The critic of a column: a discriminator whose log-ratio corrects the generator's conditional.
 
 The anchors' conditional of a target is log-linear, so it lacks every interaction of two columns, and carries the noise
-of all tables. The critic's ``D(x, b)`` estimates ``log p(b | x) - log anchor(b | x)``: it tells the target of a real
-row from one that the generator would draw for the same row. The generator draws from ``anchor * exp(D)``, so it
+of all tables. The critic's ``D(x, b)`` estimates ``log p(b | x) - log anchor(b | x)``: it distinguishes the target of a
+real row from one that the generator would draw for the same row. The generator draws from ``anchor * exp(D)``, so it
 follows the critic at once, and the game of the two is maximum likelihood (Goodfellow 2014).
 
 ``D`` is linear in features that cost nothing: waves of the place of a number among the released counts, indicators
-of frequent categories, the anchors' own log-odds, and products of two of these of different columns. Few
-directions of them vary among the generator's rows, and the training step takes the others for noise
+of frequent categories, the anchors' own log-odds, and products of two such features from different columns. Among the
+generator's rows they vary in few directions, and the training step treats the other directions as noise
 (:mod:`tabgan.model.adversary.natural`).
 
 References:
@@ -37,15 +37,15 @@ FEW_VALUES, SEEN, SEEN_MISSING = 6, 1e-4, 0.01
 #: Waves of an ordered target that are corrected, and their size: with it few rows' gradients exceed the clipping bound.
 TARGET_WAVES, TARGET_SIZE = 3, 0.5
 
-#: Single features at most, and all together over the root of the outputs: a step works with their square.
+#: Most single features, and most features divided by the root of the number of outputs: a step works with their square.
 MOST_SINGLE, MOST_FEATURES = 300, 900
 
 #: Lengths of the single features, of the products and of the constant, and factor on the anchors' own log-odds, whose
-#: weight shrinks what the anchors overstate. A row's gradient is as long as its features times its error, and is
+#: weight corrects what the anchors overstate. A row's gradient has the length of its features times its error, and is
 #: clipped at 1: shorter features are lost in the noise, longer ones bias the steps.
 SINGLE, PRODUCTS, CONSTANT, OWN = 1.5, 2.0, 0.3, 3.0
 
-#: Least log-probability by the anchors that a feature shows, and the most standard deviations of any feature.
+#: Least log-probability by the anchors in a feature, and the most standard deviations of any feature.
 _LEAST_LOG, _MOST = -8.0, 3.0
 
 #: Added to the standard deviation of a feature: rare indicators stay small.
@@ -69,7 +69,7 @@ class Critic(nn.Module):
         spread: ``(P + K,)`` their standard deviations.
         crossed: ``(C,)`` places of the features that have products.
         scale: Factor on all features, in (0, 1].
-        offset: ``(size,)`` added to ``D``, by which codes stay as frequent as by the anchors; 0 by default.
+        offset: ``(size,)`` added to ``D``, so that codes stay as frequent as by the anchors; 0 by default.
     """
 
     table: torch.Tensor
@@ -102,18 +102,18 @@ class Critic(nn.Module):
         self.register_buffer("scale", scale)
         self.register_buffer("offset", torch.zeros(len(basis)) if offset is None else offset)
         owners = owner[crossed]
-        #: For each crossed feature the later ones, by their places among these, of other columns.
+        #: For each crossed feature, the later ones of other columns, by their places among the crossed features.
         self._partners = [
             place + 1 + (owners[place + 1 :] != owners[place]).nonzero().ravel()
             for place in range(len(crossed))
         ]
         n_features = len(self._lengths(torch.float32))
-        # Made empty: torch would fill it from the generator that all code shares.
+        # Left empty: torch would fill it from the global random generator.
         self.network = nn.Linear(n_features, basis.shape[1], bias=False, device="meta").to_empty(device="cpu")
         nn.init.zeros_(self.network.weight)
 
     def features(self, before: torch.Tensor, anchor: torch.Tensor) -> torch.Tensor:
-        """Return ``(batch, features)``, each row from its own codes alone; about as long as ``scale`` times 3.
+        """Return ``(batch, features)``, each row from its own codes alone; its length is about 3 times ``scale``.
 
         Args:
             before: ``(batch, earlier columns)`` positions of the ones in the earlier columns' one-hot blocks.
@@ -233,7 +233,7 @@ class Critic(nn.Module):
         is_usable &= all(each.dtype == torch.float32 and bool(each.isfinite().all()) for each in numbers)
         is_usable &= bool((state["spread"] > 0).all()) and 0 < float(state["scale"]) <= 1
         is_usable &= n_single <= MOST_SINGLE and 1 <= n_outputs <= CLASSES
-        # Before products are counted: of many features they would fill memory.
+        # Before products are counted: those of many features would fill memory.
         is_usable &= len(crossed) <= _most_crossed(MOST_FEATURES / max(n_outputs, 1) ** 0.5 - n_all)
         is_usable &= bool(((crossed >= 0) & (crossed < n_all)).all())
         is_usable &= bool(((owner >= _ANCHORS) & (owner < position)).all())

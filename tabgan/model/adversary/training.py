@@ -19,7 +19,7 @@ from tabgan.table.codes import TableEncoder
 #: Rows that the generator draws for the critic's features and their information.
 DRAWN = 8_192
 
-#: Share above which a code is held to it: others are never drawn, or by rounding.
+#: Share above which a code is kept at its share: others are never drawn, or only by rounding.
 LEAST_SHARE = 1e-6
 
 #: Standard deviations of a row's slope, among the generator's rows, at which those of real rows are clipped.
@@ -33,7 +33,7 @@ FACTORS = np.linspace(0.05, 2.0, 40)
 
 
 class CriticSteps(Protocol):
-    """The view that a game has of an object that trains a discriminator on the rows."""
+    """A game's view of the object that trains a discriminator on the rows."""
 
     @property
     def steps_left(self) -> int:
@@ -81,7 +81,7 @@ class Game:
     def prepare(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return the features ``(batch, m)`` of rows and all that their losses need, each row from itself alone.
 
-        In float64: the last bit of a product of matrices may depend on the number of rows, and so on one of them.
+        In float64: the last bit of a matrix product may depend on the number of rows, and so on a single row.
 
         Args:
             codes: ``(batch, columns)`` codes.
@@ -113,8 +113,8 @@ class Game:
     def slopes(self, codes: torch.Tensor) -> torch.Tensor:
         """Return ``(batch,)`` derivatives of the rows' log-likelihoods by a factor on ``D``, at 0.
 
-        A row's is its code's ``D`` minus the mean of ``D`` by the anchors: the gain in log-likelihood by a small part
-        of the critic, over that part.
+        A row's slope is its code's ``D`` minus the mean of ``D`` by the anchors: the gain in log-likelihood by a small
+        part of the critic, divided by that part.
         """
         features, given = self.prepare(codes)
         ratios, _ = self._ratios(features, given[:, :-1])
@@ -124,8 +124,8 @@ class Game:
     def costs(self, codes: torch.Tensor | None = None) -> np.ndarray:
         """Return for each of ``FACTORS`` the mean log-likelihood that a row loses to the normalisation.
 
-        With a mean slope ``r`` among the rows, the critic times ``f`` gains ``f r`` minus that. It depends on the rows'
-        other columns alone, so the generator's rows tell it: they are read by default.
+        With a mean slope ``r`` among the rows, the critic times ``f`` gains ``f r`` minus this cost. The cost depends
+        on the rows' other columns alone, so by default it is computed on the generator's rows.
         """
         features, anchor = self._features, self._anchor
         if codes is not None:
@@ -146,8 +146,8 @@ class Game:
     def recentre(self) -> None:
         """Set the critic's offset, with which its codes are as frequent among the generator's rows as by the anchors.
 
-        Gradients that are clipped favour the classes whose rows have short ones, the frequent ones of a target that
-        little predicts, and shares are known far better from the released counts. Post-processing of both.
+        Clipping favours classes whose rows have short gradients: the frequent ones, if little predicts the target. The
+        shares are known far better from the released counts. This is post-processing of both.
         """
         outputs = self._features @ self.network.weight.T
         logits = self._anchor + outputs @ self.critic.basis.T

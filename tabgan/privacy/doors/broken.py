@@ -23,7 +23,7 @@ def count_broken(
 ) -> list[float] | None:
     """Return the noisy number of rows that break each relation; ``None`` if they are lost, or nothing is left to spend.
 
-    **Guarantee.** Relations are made of public facts and released numbers, and judge each row by itself: L2 sensitivity
+    **Guarantee.** Relations follow from public facts and released numbers, and judge each row by itself: L2 sensitivity
     ``max_rows`` each, charged as Gaussians of a stage before a row is read.
     """
     plan, described = measurer.privacy_filter.plan, {c.name: c for c in measured.released.schema}

@@ -18,7 +18,7 @@ from tabgan.privacy.unit import PrivacyUnit
 from tabgan.table.spooled import SpooledTable
 from tabgan.table.summed import Rows, rows_of
 
-#: Rows that wait, at least, before those that no unit keeps are forgotten.
+#: Rows that are collected, at least, before those that no unit keeps are dropped.
 _WAITING = 2**21
 
 
@@ -72,9 +72,9 @@ def bound_contributions(df: pd.DataFrame | SpooledTable, unit: PrivacyUnit) -> B
 def _bounded_parts(table: SpooledTable, unit: PrivacyUnit, units_of_values: np.ndarray) -> BoundedTable:
     """Return the rows of a table in parts that are kept; one entity's may lie in many.
 
-    A random priority for each row, and each unit keeps the rows with the smallest: that is a random order of its rows.
-    Rows of units with no more than their share are kept without a look at theirs. Memory: a few bytes a row, and in
-    proportion to the units.
+    Each row gets a random priority, and each unit keeps the rows with the smallest ones, as in a random order of its
+    rows. Units with no more than their share keep all rows, whatever their priorities. Memory: a few bytes per row,
+    plus some in proportion to the units.
     """
     if unit.entity is None:
         return BoundedTable(rows_of(table), units_of_values, len(table))
@@ -108,10 +108,10 @@ def _smallest(rows: np.ndarray, most: int) -> np.ndarray:
 def units_of(df: pd.DataFrame | SpooledTable, entity: str | None) -> np.ndarray:
     """Return ``(rows,)`` int64 unit numbers, consecutive from 0 and equal for rows of the same unit.
 
-    Of a table in parts those of the distinct values of the entity's column, in which each has its number of them.
+    For a table in parts: one number for each distinct value of the entity's column, instead of one for each row.
 
-    Keys are the same if Python considers them equal. pandas' ``factorize`` ends text at a null character, which would
-    merge several units into one and let each of them decide which of the others' rows are kept.
+    Keys are the same if Python considers them equal. pandas' ``factorize`` cuts text off at a null character, which
+    would merge several units into one, so that each would influence which rows of the others are kept.
 
     Raises:
         DataError: see :func:`bound_contributions`.

@@ -20,8 +20,8 @@ from tabgan.table.coded import CodedColumn, code_cycle
 from tabgan.table.codes import TableEncoder
 from tabgan.table.summed import Rows, rows_of
 
-#: A cycle is measured if a moment's code leaves it open, by the chance that two moments of one code differ in it; or if
-#: it has that many times fewer values than the moment has codes, and weak effects show only in its smaller tables.
+#: A cycle is measured if a moment's code leaves it open: least chance that two moments of one code differ in it. Or if
+#: it has this many times fewer values than the moment has codes, because weak effects show only in its smaller tables.
 LEAST_OPEN, COARSER = 0.2, 2.0
 
 #: The most noise of a cycle's histogram, and of its table with a column of the most bins, as shares of all rows.
@@ -72,7 +72,7 @@ def with_cycles(
                 whole = ReleasedColumn(cycle, found, line.noise_stddev)
                 coded = code_cycle(cycle, own, found, line.noise_stddev, released.n_rows, max(n_codes, 4))
                 blocks[-1].append((whole, coded))
-    # Moments come first, since what depends on the hour and the day then hangs together through them.
+    # Moments come first, so that columns which depend on the hour and the day are related through them.
     targets = released.schema.targets
     blocks.sort(key=lambda block: len(block) == 1 or block[0][0].encoder.name in targets)
     columns, codes = zip(*itertools.chain(*blocks), strict=True)

@@ -1,4 +1,4 @@
-"""A keyed digest of a table, which tells the holder of the key if the table has changed.
+"""A keyed digest of a table, which shows the holder of the key whether the table has changed.
 
 A plain hash of a private table would let anybody confirm a guess of it. The key is drawn by the operating system and
 never leaves the organisation.
@@ -45,13 +45,13 @@ def table_digest(df: object, key: bytes, version: int = DIGEST_VERSION) -> str:
     the same form with ``m**2 / 2**129``. Without the key nobody can evaluate the function, and so nobody can search for
     sums that collide, as with the keyless hash of Bellare & Micciancio. Departure: no nonce, because digests must be
     comparable; a second keyed hash makes the lines of a ledger differ. The holder of the key could search for
-    collisions (lattices, Wagner's generalised birthday): that is the owner, who could equally declare that the table
-    may change.
+    collisions (lattices, Wagner's generalised birthday), but the holder is the owner of the table, who could just as
+    well declare that it may change.
 
     Args:
         df: The table; its index is ignored.
         key: 32 bytes from the operating system.
-        version: 3, or an older one of ledgers and checkpoints: 2 knew no durations, 1 was one of the representation.
+        version: 3, or an older one for ledgers and checkpoints: 2 had no durations, 1 covered the representation.
 
     Raises:
         DataError: ``df`` is not a DataFrame, or holds values that cannot be distinguished.

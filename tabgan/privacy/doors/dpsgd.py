@@ -1,8 +1,8 @@
 """Door 2: DP-SGD, the only training of a discriminator on private rows. The only import of opacus.
 
 One object holds the rows and does everything that the guarantee depends on: it charges the ledger, draws Poisson
-batches, has Opacus clip and add noise, and stops after the planned number of steps. A second release tests what the
-training has brought.
+batches, has Opacus clip and add noise, and stops after the planned number of steps. A second release measures the gain
+of the training.
 """
 
 from __future__ import annotations
@@ -39,8 +39,8 @@ CHUNK = 2_048
 HELD_OUT = 0.2
 
 
-#: Rows above which critics and tables of places get a random part, and its expected rows: their cost grows no more,
-#: and noise that is charged as if all took part stays far below the signal of that many rows.
+#: Rows above which critics and tables of places get a random part, and its expected rows. Beyond this their cost does
+#: not grow, and the noise, charged as if all rows took part, is still far below the signal of that many rows.
 MANY_ROWS, DRAWN_ROWS = 2**19, 2**18
 
 #: Units drawn at a time, which bounds the memory.
@@ -53,7 +53,7 @@ class TrainingRows:
 
     Attributes:
         codes: ``(rows, columns)``.
-        units: ``(rows,)`` whose they are, ``0..n - 1``.
+        units: ``(rows,)`` the unit of each row, ``0..n - 1``.
         places: ``(rows, columns)`` places of values within their codes, NaN in columns without.
         n_rows: Their noisy number.
     """
@@ -65,12 +65,12 @@ class TrainingRows:
 
 
 def training_rows(measured: MeasuredTable, units: np.ndarray) -> TrainingRows:
-    """Return all rows of a table, or of a large one those of a random part of its units.
+    """Return all rows of a table, or, for a large table, those of a random part of its units.
 
-    **Guarantee.** Above ``MANY_ROWS``, by the released number of rows, each unit is drawn by itself, with a probability
-    that follows from that number, with the system's entropy: all its rows, or none. Given the draw, neighbouring tables
-    have neighbouring parts, so each release on a part costs at most what it costs on a whole table. That is what is
-    charged: the draw hides units further, and nothing is claimed for it. So all releases may look at the same part.
+    **Guarantee.** If the released number of rows is above ``MANY_ROWS``, each unit is drawn independently, with all its
+    rows or none, by the system's entropy and with a probability that follows from that number. Given the draw,
+    neighbouring tables have neighbouring parts, so a release on a part costs at most as much as on the whole table, and
+    that is charged. The draw hides units further, but nothing is claimed for it. So all releases may use the same part.
     """
     n_rows = measured.released.n_rows
     rate = 1.0 if n_rows <= MANY_ROWS else DRAWN_ROWS / n_rows
@@ -85,7 +85,7 @@ def training_rows(measured: MeasuredTable, units: np.ndarray) -> TrainingRows:
 
 
 def drawn_units(n_units: int, rate: float) -> np.ndarray:
-    """Return ``(n_units,)`` true for the units of a Poisson draw: each is in it with probability ``rate``, by itself.
+    """Return ``(n_units,)`` true for the units of a Poisson draw, each independently with probability ``rate``.
 
     Draws lie in [0, 1) on a grid of 2**-53. Units with draws near 1 are included; their share is the rate, rounded
     down to the grid.
@@ -101,8 +101,8 @@ def drawn_units(n_units: int, rate: float) -> np.ndarray:
 class _ExactNoise(DPOptimizerFastGradientClipping):
     """Opacus' optimizer with the noise of door 1: OpenDP's discrete Gaussian, from the system's entropy.
 
-    Opacus' own is torch's floating-point Gaussian, from a generator whose whole state follows from a few thousand
-    known draws: it would show if a guessed table is the right one.
+    Opacus' own noise is torch's floating-point Gaussian, from a generator whose whole state follows from a few thousand
+    known draws; that would show whether a guessed table is the right one.
     """
 
     def add_noise(self) -> None:
@@ -129,14 +129,14 @@ class _ExactNoise(DPOptimizerFastGradientClipping):
 
 
 class Discriminator(Protocol):
-    """The door's view of a discriminator: a network, its inputs, and its losses, each row's from that row alone."""
+    """The door's view of a discriminator: a network, its inputs, and losses that follow from each row alone."""
 
     @property
     def network(self) -> nn.Module:
         """The network, without layers that mix rows. It holds the weights after each step."""
 
     def prepare(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Return the network's inputs ``(batch, ...)`` for coded rows, and what else their losses need."""
+        """Return the network's inputs ``(batch, ...)`` for coded rows, and further arguments of their losses."""
 
     def losses(self, outputs: torch.Tensor, given: torch.Tensor) -> torch.Tensor:
         """Return ``(batch,)`` losses of the network's outputs."""
@@ -153,13 +153,13 @@ class PrivateSteps:
     **Guarantee.** Each step is one Poisson-subsampled Gaussian mechanism with the sampling rate and the noise
     multiplier of ``run``, under add-or-remove-one adjacency of the unit; at a rate of 1, which takes every unit, a
     plain Gaussian. A step is charged before a row is read. Its noisy gradient is kept like an answer of door 1, so a
-    resumed fit takes the same step without reading a row; a step that was charged, and whose gradient was lost, counts
+    resumed fit takes the same step without reading a row; a step that was charged but whose gradient was lost counts
     as taken.
     Sensitivity: a unit's rows, at most ``max_rows`` of them, enter a batch together or not at all. Each row's
     gradient is clipped to ``CLIP_NORM / max_rows``, over all weights together, before the sum, and the noise is scaled
-    to ``MAX_GRAD_NORM``, which exceeds a unit's share by 1e-4 of it. All of this is done in float64: in float32
-    the sum over a batch of 20,000 rows changed by 1.0003 of the bound for one row. An empty batch gets noise and is
-    counted like any other. The divisor is the expected batch size, from the noisy number of rows, never the batch's.
+    to ``MAX_GRAD_NORM``, which exceeds a unit's share by 1e-4 of it. All of this is done in float64: in float32, one
+    row changed the sum over a batch of 20,000 rows by 1.0003 times the bound. An empty batch gets noise and is
+    counted like any other. The divisor is the expected batch size, from the noisy number of rows, never its own.
 
     Batches and noise of every step come from the operating system's entropy; the noise is that of door 1, exact on its
     grid.
@@ -173,11 +173,11 @@ class PrivateSteps:
         run: Sampling rate, noise multiplier, steps of all discriminators of the fit together.
         measurer: The object that charges each step and keeps its gradient. Its plan bounds the rows of a unit.
         device: Device that holds the rows.
-        steps: Steps of this discriminator; all of ``run`` by default. The filter holds all of them to ``run``.
+        steps: Steps of this discriminator; all of ``run`` by default. The filter limits the total to that of ``run``.
         column: Name of the discriminator's column, for the ledger.
 
     Raises:
-        PrivacyError: a private filter's plan holds another run than ``run``; no row is read.
+        PrivacyError: the plan of a private filter has another run than ``run``; no row is read.
 
     References:
         Abadi et al. (2016), *Deep Learning with Differential Privacy*, Algorithm 1.
@@ -334,7 +334,7 @@ class PrivateSteps:
 class PlainSteps:
     """Training of the discriminator for a fit with ``epsilon=None``: no sampling, no clipping, no noise.
 
-    Some rows are held out, for its test: nothing else keeps it from learning rows by heart.
+    Some rows are held out for its test, since nothing else keeps it from memorising rows.
 
     **Guarantee.** None, and so it refuses a fit that promises one: see ``privacy_filter``.
 
@@ -409,7 +409,7 @@ def measure_gain(
     may add one step to its sensitivity; the noise is scaled up to match.
 
     Args:
-        slopes: Returns ``(batch,)`` gains of coded rows by a small part of the critic, over that part.
+        slopes: Returns ``(batch,)`` gains of coded rows by a small part of the critic, divided by that part.
         bound: The largest slope that counts in full, from released numbers alone.
         codes: ``(rows, columns)`` the private table, coded.
         column: Name of the critic's column, for the ledger.
@@ -418,7 +418,7 @@ def measure_gain(
 
     Returns:
         Both in units of ``bound``. The deviation is that of the noise or, without privacy, of the rows as a sample. The
-        sum is ``None`` if an interruption lost it after its charge, or interruptions before it have taken its share.
+        sum is ``None`` if an interruption lost it after its charge, or if earlier interruptions used up its share.
     """
     plan = measurer.privacy_filter.plan
     noise = plan.noise_multiplier("gain", plan.critics)

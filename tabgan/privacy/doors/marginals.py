@@ -68,7 +68,7 @@ def measure_pairs(
         progress: Called with the number of pairs done and the total.
         targets: Positions of the declared targets: their pairs get less noise.
         known: Moments and their cycles: these pairs are left out, since their dependence is public.
-        required: Pairs that are measured whatever their scores are, since rules exclude some of their codes.
+        required: Pairs that are measured regardless of their scores, since rules exclude some of their codes.
         groups: Groups of each column's codes, by released counts: a pair of two such columns has a second table.
         may_be_related: True, by noisy scores and their noise's standard deviation, to reserve the stage ``found``.
 
@@ -84,7 +84,7 @@ def measure_pairs(
     if may_be_related(dict(zip(pairs, scores, strict=True)), plan.noise_stddev("selection", len(pairs))):
         measurer.privacy_filter.reserve("found")
     mu = measurer.privacy_filter.remaining_mu()
-    if mu <= 0:  # interruptions have taken all of it
+    if mu <= 0:  # interruptions have used up all of it
         return []
     cycles, unit = {later for _, later in known}, (n_rows, plan.unit.max_rows)
     chosen = chosen_pairs(pairs, sizes, scores, mu, unit, targets, cycles, required, groups)
@@ -100,9 +100,9 @@ def measure_pairs(
 def measure_places(
     cells: Mapping[str, Cells], shape: tuple[int, int], measured: Sequence[np.ndarray], measurer: Measurer
 ) -> list[np.ndarray] | None:
-    """Return a noisy table of places for each column; ``None`` if an interruption lost them or has taken their share.
+    """Return a noisy table of places for each column; ``None`` if interruptions lost them or used up their share.
 
-    **Guarantee.** A row is in one cell of a table at most, by its own codes and places and by released numbers: L2
+    **Guarantee.** A row is in at most one cell of a table, by its own codes and places and by released numbers: L2
     sensitivity ``max_rows``, charged before a row is read. Together they spend the stage ``places``.
     """
     plan, size = measurer.privacy_filter.plan, math.prod(shape)
@@ -157,7 +157,7 @@ class PairTables:
         return self.measurer.scores([self._release("dependence score", pair, noise) for pair in pairs], exact)
 
     def measure(self, chosen: Sequence[Chosen], what: str = TWO_WAY) -> list[Marginal]:
-        """Return noisy tables; none of those of codes if an interruption left a charge for them without an answer."""
+        """Return noisy tables; none of codes if an interruption left a charge for them without an answer."""
         whats = [what if each.groups is None else OF_GROUPS for each in chosen]
         releases = [self._release(w, each.pair, each.noise) for w, each in zip(whats, chosen, strict=True)]
         pairs = list(dict.fromkeys(each.pair for each in chosen))

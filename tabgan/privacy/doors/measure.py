@@ -83,7 +83,7 @@ class Measurer:
         return noisy
 
     def drawn(self, release: Release, mechanism: Callable[[], np.ndarray]) -> np.ndarray | None:
-        """Return the flat array of a mechanism that adds its noise itself, and is charged before it is called.
+        """Return the flat array of a mechanism that adds its own noise, and is charged before it is called.
 
         ``None`` if an interruption lost it after its charge: it is not drawn again.
         """
@@ -103,7 +103,7 @@ class Measurer:
 
         Missing values, and public ones, are cells that every table has: they share the histogram and its sensitivity,
         and have no threshold. ``exact`` may return the histogram in pieces, whose categories differ: each category has
-        noise and a threshold of its own. ``LOST`` if it is asked once, and an interruption lost it after its charge.
+        noise and a threshold of its own. ``LOST`` if it ``is_once`` and was lost to an interruption after its charge.
         """
         call = self._next_call([release])
         answer = self._recall(call, [release], is_once)

@@ -38,8 +38,8 @@ class MeasuredTable:
         histograms: Noisy 1-way marginals by cell as they were released, one per column.
         one_ways: The same by code.
         pairs: Noisy 2-way marginals, by position: of codes, and of groups of these.
-        codes: ``(rows, columns)`` **private**: for the discriminator and the tables of places only; of a table in
-            parts they lie in a file.
+        codes: ``(rows, columns)`` **private**: for the discriminator and the tables of places only; for a table in
+            parts they are in a file.
         rows: The rows themselves, **private**, as the columns read them.
     """
 

@@ -26,13 +26,13 @@ dp.enable_features("contrib")
 #: Steps of the noise's grid per unit of a count.
 GRID = 2**16
 
-#: Real-valued scores are rounded to the grid, which may add one step to their sensitivity: one and no more, also where
-#: floating point adds less than a step to a whole sensitivity, because what is released are whole steps.
+#: Real-valued scores are rounded to the grid, which may add one step to their sensitivity: no more than one, even where
+#: floating point adds less than a step to a whole sensitivity, because whole steps are released.
 ROUNDING = 1.0 + 1.0 / GRID
 
 #: The first raise of a threshold that OpenDP's map does not yet accept, in noise standard deviations, and the number
-#: of raises, each twice the last: a tenth of the noise in all. The closed form and the map differ by far less; beyond
-#: that one of them is wrong.
+#: of raises, each twice the last: a tenth of the noise in all. The closed form and the map differ by far less; if they
+#: differ by more, one of them is wrong.
 _FIRST_RAISE, _RAISES = 1e-4, 10
 
 

@@ -1,7 +1,7 @@
 """Private metrics: noisy figures on real rows, which may leave the organisation at an epsilon of their own.
 
-Every figure is a sum over rows, or the distance of one from its value in the synthetic table, that one row
-changes by at most 1, however many columns it is taken over.
+Every figure is a sum over rows, or the distance of such a sum from its value in the synthetic table. One row
+changes it by at most 1, however many columns it covers.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Guesser:
     Attributes:
         target: Position of the target among the codes.
         predict: From ``(rows, columns)`` codes to ``(rows,)`` codes of the target. Each row's guess follows from that
-            row alone, or one row would change more than its own.
+            row alone; otherwise one row would change the guesses of others.
         majority: The code that most synthetic rows have.
     """
 
@@ -69,18 +69,18 @@ def release_private_metrics(
     cell ``a`` changes it by at most ``1/2 * (1 - s_a + sum_{c != a} s_c) = 1 - s_a <= 1``, and a mean over many ``S``
     by no more; so a unit changes each figure by at most ``max_rows``, under add-or-remove-one adjacency. Counts of rows
     change by as much. Each is released with Gaussian noise; all of them together spend the plan's ``mu``. Public: the
-    synthetic table, ``encoder``, ``n_rows``, which pairs and triples are taken, and ``guesser``.
+    synthetic table, ``encoder``, ``n_rows``, the choice of pairs and triples, and ``guesser``.
 
     Args:
         df: ``(rows, columns)`` the private table, with the columns of the encoder's model.
         encoder: Released: between rows and codes.
         synthetic_codes: ``(synthetic rows, columns)``.
-        n_rows: Released number of rows, which distances in rows are divided by.
+        n_rows: Released number of rows, by which distances in rows are divided.
         plan: Of :func:`~tabgan.privacy.plan.make_private_metrics_plan`.
         measurer: Charges, adds the noise.
-        pairs: Positions of columns that a mean distance is taken over; chosen without looking at the table.
+        pairs: Positions of the columns in a mean distance; chosen without looking at the table.
         triples: Likewise.
-        guesser: Counts its right guesses too.
+        guesser: A model whose right guesses are counted, too.
     """
     codes = encoder.transform(read_text(bound_contributions(df, plan.unit).df, encoder.schema))
     compare = Comparison(codes, synthetic_codes, encoder.sizes)

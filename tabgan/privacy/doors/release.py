@@ -106,9 +106,9 @@ def release_table(
 class _Door:
     """The rows, with the plan and the measurer that every access to them goes through.
 
-    ``unsure`` are the columns of which noise may hide finer decimals or resolutions, ``verdicts`` the votes on
-    kinds, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis on which a range was looked for,
-    ``hidden`` the rows that may lie beyond one, ``delta`` the part of each discovery, ``spans`` the released ranges.
+    ``unsure`` are the columns in which noise may hide finer decimals or resolutions, ``verdicts`` the votes on
+    kinds, ``open`` the columns of undeclared precision, ``axes`` the ends of the axis on which a range was searched,
+    ``hidden`` the rows that may lie beyond it, ``delta`` the part of each discovery, ``spans`` the released ranges.
     """
 
     rows: Rows
@@ -160,7 +160,7 @@ class _Door:
 
         untyped_text = self.untyped_text
 
-        def vote(cells: pd.Series) -> np.ndarray:  # runs where the rows lie, and takes nothing else along
+        def vote(cells: pd.Series) -> np.ndarray:  # runs where the rows lie, and carries nothing else with it
             return vote_counts(cells[cells.notna()], untyped_text)
 
         counts = {name: partial(self.rows.total, name, vote) for name in to_vote}
@@ -194,7 +194,7 @@ class _Door:
         return max(n_rows, 1.0)
 
     def find_recurrence(self, columns: Sequence[Column], n_rows: float) -> list[Column]:
-        """Return the columns with the noisy numbers of keys by their rows, where asked for; see ``sensitivity_of``."""
+        """Return the columns with the noisy numbers of keys by their rows, where requested; see ``sensitivity_of``."""
         asked = {c.name: c for c in columns if c.has_open_recurrence}
         most = {name: self.plan.unit.max_rows if name == self.plan.unit.entity else None for name in asked}
         counts = {name: partial(self._recurrence, column, most[name]) for name, column in asked.items()}
@@ -202,7 +202,7 @@ class _Door:
         return [c.with_recurrence(new[c.name], most[c.name], n_rows) if c.name in new else c for c in columns]
 
     def _recurrence(self, column: Column, most: int | None) -> np.ndarray:
-        """Return the numbers of keys by their rows: equal as units are, or as categories, which a NaN cannot stop."""
+        """Return the numbers of keys by their rows, compared like units, or like categories, which NaN cannot stop."""
         is_entity = column.name == self.plan.unit.entity
         found, times = self.rows.distinct(column.name)
         keys = found if is_entity else pd.Series(typed(found), dtype=object)
@@ -382,8 +382,8 @@ class _Door:
     ) -> dict[str, _Found]:
         """Return what was found, with a closer discovery where many rows have none of the released values.
 
-        Released numbers say how many: the rows less the released counts. The number of such a column's values is
-        released, too: nothing more is spent on one whose values are far rarer than the closest threshold.
+        Released numbers give their number: the rows minus the released counts. The number of such a column's values is
+        released, too: nothing more is spent on a column whose values are far rarer than the lowest threshold.
         """
         asked, after, unit = {c.name: c for c in columns}, dict(found), self.plan.unit.max_rows
         lost = {name: rows for name in asked if (rows := lost_rows(found[name], n_rows, self.plan))}
@@ -417,9 +417,9 @@ class _Door:
         lost: Mapping[str, float],
         noise: float,
     ) -> dict[str, ReleasedColumn]:
-        """Return open columns with the categories that a single closer discovery for all of them shows.
+        """Return open columns with the categories that a single closer discovery for all of them finds.
 
-        A row counts in those columns whose category of it was not found, with weights whose squares sum to 1: as a
+        A row counts in the columns in which its category was not found, with weights whose squares sum to 1: as a
         vector it is as long as any other row. The threshold, with delta for each column, allows for a new cell in all.
         """
         names, unit, steps = tuple(first), self.plan.unit.max_rows, mechanisms.GRID
