@@ -8,7 +8,7 @@ import numpy as np
 
 from tabgan.evaluation.tables import Tables
 
-#: Least share beyond chance that is told, and standard deviations by which it must exceed chance.
+#: Least share beyond chance that is reported, and standard deviations by which it must exceed chance.
 LEAST, CERTAIN = 0.01, 4.0
 
 #: Share of the holdout above which it is refused: it is then the same table, or a part of it.
@@ -19,7 +19,7 @@ def overlap_of(tables: Tables) -> float:
     """Return the share of holdout rows that are training rows beyond those that are equal by chance; 0 if none shows.
 
     Equal rows are natural where columns are few: as many holdout rows should have an equal training row as training
-    rows have another one. The two shares are compared by their pooled variance. Tables of a few rows tell nothing.
+    rows have another one. The two shares are compared by their pooled variance. Tables of a few rows show nothing.
     """
     if not tables.modelled:
         return 0.0

@@ -1,4 +1,4 @@
-"""Conditions on the cells of a row, and the rows of a table that meet them, counted without a look at the others."""
+"""Conditions on the cells of a row, and the rows of a table that meet them, counted without a scan of the others."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ Predicate = tuple[CellCondition, ...]
 
 
 class RowBits:
-    """A few rows, each a bit of the numbers that say which of them meet a condition, found once for each.
+    """A few rows, each a bit of the numbers that mark the rows that meet a condition, found once for each condition.
 
     Args:
         values: ``(rows, columns)``; NaN for missing cells.
