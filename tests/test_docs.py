@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 import yaml
 
+import tabgan
 from tabgan import Schema, TabGAN, evaluate
 from tabgan.columns import KINDS
 from tabgan.evaluation.catalog import ENTRIES, gate_rules
@@ -169,3 +170,8 @@ def test_the_figures_of_plans_are_those_of_the_file():
         spec.loader.exec_module(module)
     page = (ROOT / "docs" / "plan.md").read_text(encoding="utf-8")
     assert module.replaced(page) == page
+
+
+def test_the_citation_has_the_version_of_the_package():
+    cited = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert cited["version"] == tabgan.__version__

@@ -327,7 +327,7 @@ def write_file(chunks: Chunks, job: FileJob, progress: Progress = silent) -> Par
                 temporary, manifest.format, manifest.compression, manifest.form, job.types
             ) as sink:
                 rows, done = manifest.rows_of(job.number), 0
-                for part in _parts(chunks, manifest, rows):
+                for part in _parts(chunks, rows):
                     sink.write(part)
                     done += len(part)
                     progress("sample", done, len(rows))
@@ -341,7 +341,7 @@ def write_file(chunks: Chunks, job: FileJob, progress: Progress = silent) -> Par
     return PartFile(path.name, len(manifest.rows_of(job.number)), size, digest)
 
 
-def _parts(chunks: Chunks, manifest: Manifest, rows: range) -> Iterator[pd.DataFrame]:
+def _parts(chunks: Chunks, rows: range) -> Iterator[pd.DataFrame]:
     """Return an iterator over the rows of a file, a chunk at a time."""
     for number in range(rows.start // CHUNK, max(math.ceil(rows.stop / CHUNK), 1)):
         chunk, first = chunks.table(number), number * CHUNK

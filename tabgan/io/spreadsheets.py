@@ -61,10 +61,10 @@ def cells_of_sheet(file: IO[bytes], name: str, sheet: str | int | None, n_rows: 
         raise DataError(f"source: {name!r} is not a readable Excel file ({type(error).__name__}).") from None
     if not len(raw):
         raise DataError(f"source: {name!r} is not a readable Excel file: the sheet is empty.")
-    return _texts(raw, name)
+    return _texts(raw)
 
 
-def _texts(raw: pd.DataFrame, name: str) -> pd.DataFrame:
+def _texts(raw: pd.DataFrame) -> pd.DataFrame:
     columns, names = [], []
     for place in range(raw.shape[1]):
         first, *cells = raw.iloc[:, place].tolist()
