@@ -9,8 +9,6 @@ from pathlib import Path
 
 import pytest
 
-from tabgan import TabGAN
-
 FOLDER = Path(__file__).parent.parent / "examples"
 
 #: Files that each leaves in the working folder.
@@ -41,8 +39,6 @@ def test_it_runs(name, tmp_path, monkeypatch, capsys, few_trees):
     if name == "05_mlflow.py":
         pytest.importorskip("mlflow", reason="no mlflow")
     monkeypatch.chdir(tmp_path)
-    defaults = dict(TabGAN.__init__.__kwdefaults__, steps=5)
-    monkeypatch.setattr(TabGAN.__init__, "__kwdefaults__", defaults)
     names = runpy.run_path(str(FOLDER / name))
     assert {path.name for path in tmp_path.iterdir() if path.suffix != ".lock"} == WRITTEN[name]
     printed = capsys.readouterr().out

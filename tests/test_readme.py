@@ -7,7 +7,6 @@ from pathlib import Path
 
 import pytest
 
-from tabgan import TabGAN
 from tabgan.jobs.loading import load_jobs
 
 ROOT = Path(__file__).parent.parent
@@ -42,10 +41,8 @@ def test_it_is_a_page_and_its_links_lead_somewhere():
 @pytest.mark.family
 @pytest.mark.filterwarnings("ignore")
 def test_its_python_runs_exactly_as_it_stands(tmp_path, monkeypatch, few_trees, few_steps):
-    """The blocks in order, in one namespace; only the steps of a fit and the trees of an evaluation are fewer."""
+    """The blocks in order, in one namespace; only the figures and the trees of an evaluation are fewer."""
     monkeypatch.chdir(tmp_path)
-    defaults = dict(TabGAN.__init__.__kwdefaults__, steps=5)
-    monkeypatch.setattr(TabGAN.__init__, "__kwdefaults__", defaults)
     names: dict[str, object] = {}
     for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL):
         exec(block, names)
