@@ -1,4 +1,4 @@
-"""Tables to try the package on: one that is made up, and public ones that come inside an installed package."""
+"""Tables to try the package on: a made-up one, and public ones from installed packages."""
 
 from __future__ import annotations
 

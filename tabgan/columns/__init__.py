@@ -1,4 +1,4 @@
-"""Kinds of columns, one a file; a new kind is one file, and one line here."""
+"""Kinds of columns, one per file; a new kind is one file, and one line here."""
 
 from __future__ import annotations
 

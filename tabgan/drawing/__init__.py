@@ -1,1 +1,1 @@
-"""Synthetic rows of a fitted model: exactly as many as are asked for. Nothing private is read here."""
+"""Synthetic rows of a fitted model: exactly as many as are requested. Nothing private is read here."""

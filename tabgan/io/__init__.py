@@ -1,4 +1,8 @@
-"""Sources and sinks of tables."""
+"""Sources and sinks of tables.
+
+A new format to read is a :class:`~tabgan.io.data_source.DataSource`, registered in :mod:`tabgan.io.file_source`; one to
+write is a :class:`~tabgan.io.part_files.PartSink`, registered in :mod:`tabgan.io.part_files`.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Rules that hold in every row: public statements, declared in a schema or held against a table."""
+"""Rules that hold in every row: public statements, declared in a schema or checked against a table."""
 
 from __future__ import annotations
 
