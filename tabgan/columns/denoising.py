@@ -9,7 +9,7 @@ import numpy as np
 
 from tabgan.columns.occupied import LIKELY, least_clear
 
-#: Differences between halves that are taken for noise, in the mean, among those that are taken for detail; and noise
+#: Differences between halves that are taken for noise, on average, among those that are taken for detail; and noise
 #: standard deviations below which one of two unlike halves is taken for empty.
 FALSE_DETAIL, PRESENT = 0.25, 0.5
 
@@ -34,7 +34,7 @@ def denoise_ordered(
     proportion to their noisy sums; evenly by cells when the sums differ by no more than noise does; all to one
     half when the other does not rise above noise. Spikes stay sharp, smooth stretches become flat: Haar wavelet
     thresholding with a constraint. The threshold of each width of halves follows from their differences, so that
-    :data:`FALSE_DETAIL` of those above it are noise in the mean: many spikes lower it, few raise it. The result is the
+    :data:`FALSE_DETAIL` of those above it are noise on average: many spikes lower it, few raise it. The result is the
     mean over partitions that are shifted against each other, which takes away steps at the ends of halves.
 
     Args:

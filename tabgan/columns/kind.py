@@ -92,10 +92,10 @@ class Column(BaseModel):
     Attributes:
         name: The column's name.
         dtype: The pandas dtype of the output, as ``str(series.dtype)``; ``None`` takes the table's own.
-        nullable: ``False`` promises that no value is missing; ``None`` leaves to noisy counts how many are.
+        nullable: ``False`` promises that no value is missing; ``None`` leaves their number to noisy counts.
         kind: The name of the kind in YAML.
         generated_as: The kind of a column that is generated, in words.
-        has_categories: True if values are told apart as categories, else they are numbers on an axis.
+        has_categories: True if values are distinct categories, False for numbers on an axis.
         quantity: The values on the axis in words, by which two columns can be compared; ``None`` for categories.
         is_regressed: True if a target of many values is predicted as a number.
         is_exact: True if values are multiples of their step exactly, and not as far as floats can tell.

@@ -88,7 +88,7 @@ class _Seen:
         ``DOUBTFUL``, and as many as noise alone would bring up among as many words, or fewer where most of these occur:
         a column of nearly all states has the rare ones, too, and without them its other counts would seem to add up.
         More where another set explains the likely words as well: more of them, none but them, or a word beside them
-        that is more frequent. Of a large set that is told from another by nothing else, noise would bring up some.
+        that is more frequent. In a large set that nothing else distinguishes from another, noise would bring up some.
         """
         doubtful = 0.0 if FALSE * self.n_above >= 1 else DOUBTFUL
         least = max(doubtful, min(self.least, _of_noise(len(self.members))))
@@ -159,5 +159,5 @@ def stand_out(counts: np.ndarray, noise_stddev: float) -> np.ndarray:
 
 
 def _of_noise(size: int) -> float:
-    """Return the approximate largest of so many draws of noise, in its standard deviations."""
+    """Return the approximate largest of ``size`` draws of noise, in its standard deviations."""
     return math.sqrt(2 * math.log(size))

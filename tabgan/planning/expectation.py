@@ -151,7 +151,7 @@ def _noise(noise_stddev: float | np.ndarray, counts: np.ndarray, n_rows: int) ->
 
 
 def _margin_error(rehearsal: Rehearsal, tables: Sequence[Marginal], position: int, n_bins: int) -> float:
-    """Return the total variation that noise leaves in a column's table of so many bins.
+    """Return the total variation that noise leaves in a column's table of ``n_bins`` bins.
 
     The number of rows of a code is averaged over the tables that show it; their places within it are known from the
     column's own histogram alone.

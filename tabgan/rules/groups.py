@@ -157,7 +157,7 @@ class Unique(Rule):
         """Return the values of each row, equal for equal ones."""
         columns = []
         for name in self.unique:
-            if described[name].is_made_up:  # a category stands for many values, which are told apart
+            if described[name].is_made_up:  # a category stands for many distinct values
                 columns.append(typed(table[name]))
                 continue
             found, keys = values_of(table[name], described[name])
