@@ -283,8 +283,9 @@ def _unreleased(column: CodedColumn, share: float) -> str:
         return f"no value is frequent enough to be released; of the rows that have one, {said}"
     if _is_made_up(column):
         return "no value is frequent enough to be released; every cell shows one that is made up"
-    n = "the one category" if encoder.n_values == 1 else f"the {encoder.n_values:,} categories"
-    return f"about {100 * share:.0f}% of the rows hold none of {n} that were declared or released; {said}"
+    n_values = encoder.n_values
+    others = "the one category that was" if n_values == 1 else f"the {n_values:,} categories that were"
+    return f"about {100 * share:.0f}% of the rows hold none of {others} declared or released; {said}"
 
 
 def say(losses: Sequence[Loss], targets: Sequence[str]) -> None:

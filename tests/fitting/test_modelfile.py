@@ -238,6 +238,7 @@ class TestWhatItHolds:
                     "edges",
                     "emphasis",
                     "taper",
+                    "exact",
                 )
         assert {n for n in tensors if n.startswith("generator.")} == {
             f"generator.{n}" for n in private._fitted.generator.state_dict()
