@@ -189,9 +189,11 @@ def without_cells(error: BaseException) -> BaseException:
     if isinstance(error, AttributeError):
         error.obj = None
     error.__cause__ = error.__context__ = None
-    if said in str(error):
-        return error
-    return UnexpectedError(said).with_traceback(error.__traceback__)
+    try:
+        is_told_so = said in str(error)
+    except Exception:  # its text was made of what it carried
+        is_told_so = False
+    return error if is_told_so else UnexpectedError(said).with_traceback(error.__traceback__)
 
 
 #: The beginning of a note on the spending of a failed fit.

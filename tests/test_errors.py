@@ -45,14 +45,30 @@ def test_nothing_else_is_in_there():
 
 def test_an_error_of_another_library_carries_no_cell_along():
     """Pitfall 31: some hold the value that they failed on beside their message."""
+
+    class OfItsOwnError(Exception):
+        def __init__(self, message):
+            self.message = message
+
+        def __str__(self):
+            return self.message
+
+    def raises_its_own():
+        raise OfItsOwnError("Zanzibar")
+
     cell = SimpleNamespace(name="Zanzibar")
     raised = []
-    for work in (lambda: cell.age, lambda: json.loads("Zanzibar"), lambda: int("Zanzibar")):
+    for work in (
+        lambda: cell.age,
+        raises_its_own,
+        lambda: json.loads("Zanzibar"),
+        lambda: int("Zanzibar"),
+    ):
         with pytest.raises(Exception) as caught:  # noqa: PT011 - one of several
             work()
         caught.value.add_note("Zanzibar")
         raised.append(errors.without_cells(caught.value))
-    assert isinstance(raised[0], AttributeError)
+    assert [type(error) for error in raised[:2]] == [AttributeError, errors.UnexpectedError]
     for error in raised:
         held = {name: getattr(error, name, None) for name in dir(error) if not name.startswith("__")}
         assert "Zanzibar" not in f"{error} {error.args} {held} {getattr(error, '__notes__', '')}"
