@@ -16,6 +16,9 @@ import pytest
 
 from tabgan.errors import ConfigError, SourceError, StorageError
 from tabgan.io import opening
+from tabgan.jobs.executors import JobFailure, outcome_of
+from tabgan.jobs.loading import load_jobs
+from tabgan.jobs.run import JobResult
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.synthesizer import TabGAN
 from tabgan.table.partitions import FrameParts
@@ -71,6 +74,23 @@ def test_a_fit_with_a_ledger_says_what_it_spent_and_goes_on(tmp_path, n_bytes, i
     assert fit.outcome == "done"
     assert fit.spent.epsilon(1e-6) <= 3.0 + 1e-9
     assert {name for before in found for name, _ in before.charges} <= {name for name, _ in fit.charges}
+
+
+def test_a_job_says_from_which_checkpoint_it_resumes(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    table().to_csv("people.csv", index=False)
+    (tmp_path / "job.yaml").write_text(
+        "{source: {path: people.csv}, model: {epsilon: 3}, ledger: {path: l.ledger}, report: null}"
+    )
+    (job,) = load_jobs("job.yaml")
+    with room(2_500):
+        outcome = outcome_of(job)
+    assert isinstance(outcome, JobFailure)
+    assert "Already spent by this fit" in outcome.message
+    assert outcome.message.endswith(f"'{job.resumes_from}' is kept: the same command resumes from it.")
+    assert isinstance(outcome_of(job), JobResult)
+    (fit,) = LedgerFile(tmp_path / "l.ledger").fits
+    assert fit.outcome == "done"
 
 
 def test_a_private_copy_costs_nothing(tmp_path, monkeypatch):

@@ -32,6 +32,9 @@ from tabgan.report.comparison import Cell, ComparedSystems
 #: The mark over figures computed on real rows, wherever they are printed.
 UNCOVERED = "computed on real rows, not covered by epsilon; do not pass on"
 
+#: Characters of a line of a curve beside its bar.
+_BESIDE_BARS = 36
+
 NO_PRIVACY = (
     "Privacy is off (epsilon: null): model and rows may reveal rows of the table. Nothing is released."
 )
@@ -191,7 +194,7 @@ def show_plan(console: Console, plan: FitPlan) -> None:
     if plan.curve:
         console.print()
         grid = Table("epsilon", "error of pairs", "", box=SIMPLE, padding=(0, 1, 0, 0))
-        for epsilon, bar, figure in curve_bars(plan.curve):
+        for epsilon, bar, figure in curve_bars(plan.curve, min(max(console.width - _BESIDE_BARS, 8), 40)):
             grid.add_row(epsilon, Text(bar), figure)
         console.print(grid)
     for note in plan.notes:

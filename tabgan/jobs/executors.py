@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from pathlib import Path
 
 from tabgan._util.logs import log_to_stderr
 from tabgan._util.printed import at_most
@@ -26,6 +27,7 @@ from tabgan.fitting.checkpoint import fit_of
 from tabgan.jobs.config import Job
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult, finished_before, run_job
+from tabgan.privacy.ledger.records import LedgerConfig
 
 
 @dataclass(frozen=True)
@@ -319,7 +321,18 @@ def outcome_of(job: Job, progress: Progress | None = None) -> JobOutcome:
             error.add_note(kept_note(job.resumes_from))
         raise
     except Exception as error:  # any error: the next job must still run
+        if job.resumes_from is not None and not kept_notes(error) and _is_open(job.resumes_from, job.ledger):
+            error.add_note(kept_note(job.resumes_from))
         return JobFailure(job.name, describe_error(error), trace_of(error))
+
+
+def _is_open(checkpoint: Path, ledger: LedgerConfig | None) -> bool:
+    """Return true if a fit has begun at a checkpoint and may resume, as after a full disk."""
+    try:
+        fit = fit_of(checkpoint, None if ledger is None else ledger.path)
+    except (TabGANError, OSError):
+        return False
+    return fit is not None and fit.outcome not in ("failed", "closed")
 
 
 def exit_code(outcomes: Sequence[JobOutcome]) -> int:

@@ -25,8 +25,8 @@ MAX_BAR_VALUES = 3
 #: Size of a sparkline, in its own units.
 SPARK_WIDTH, SPARK_HEIGHT = 100, 24
 
-#: Characters of a day, and of all labels of an axis, beyond which the middle one would run into the others.
-_DATE, _MOST_CHARACTERS = 10, 26
+#: Characters of a day, and of all labels of an axis, beyond which the middle one runs into the others on a phone.
+_DATE, _MOST_CHARACTERS = 10, 22
 
 #: Columns with this many bins or fewer have a label under each.
 _ALL_LABELLED = 8

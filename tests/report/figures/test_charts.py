@@ -57,6 +57,12 @@ class TestLabels:
         chart = histogram_chart(drawn(Numeric(name="x", bounds=(0, 90), decimals=0), [0], [90]), ROWS)
         assert [tick.text for tick in chart.x_ticks][::2] == ["0", "90"]
 
+    def test_three_long_numbers_do_not_fit_on_a_phone(self):
+        """Adult's weights ran into each other at 390 pixels."""
+        column = Numeric(name="x", bounds=(24_576, 2_097_151), decimals=0)
+        chart = histogram_chart(drawn(column, [30_000], [90_000]), ROWS)
+        assert [tick.text for tick in chart.x_ticks] == ["24,576", "2,097,151"]
+
 
 class TestBars:
     @pytest.mark.parametrize(("high", "is_drawn_as_bars"), [(1, True), (2, True), (3, False)])
