@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,7 +13,7 @@ from tabgan import io
 from tabgan._util.printed import at_most
 from tabgan._util.validate import real_in
 from tabgan.cli import options
-from tabgan.cli.parts import Debug, exits
+from tabgan.cli.parts import AsJson, Debug, Quiet, exits, say
 
 ledger_app = typer.Typer(
     help="Inspect or change a ledger, the record of all fits on a dataset.", no_args_is_help=True
@@ -31,7 +32,8 @@ def show(
         bool,
         typer.Option("--without-guard", help="Check the hash chain alone, for a copy without its guard."),
     ] = False,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Check that a ledger is intact, and show what was spent and what remains."""
@@ -45,10 +47,7 @@ def show(
 
         ledger = LedgerFile(io.check_readable(file, "FILE"), has_guard=not without_guard)
         summary = summarize(ledger, delta)
-        if as_json:
-            typer.echo(summary.to_json())
-        else:
-            terminal.show_ledger(Console(), summary)
+        say(found=json.loads(summary.to_json()), show=lambda: terminal.show_ledger(Console(), summary))
 
 
 @ledger_app.command()
@@ -59,6 +58,8 @@ def cap(
     force: Annotated[
         bool, typer.Option("--force", help="Accept a cap below what is spent, to stop all further fits.")
     ] = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Raise or lower a ledger's cap. The change is recorded."""
@@ -68,18 +69,24 @@ def cap(
         wanted: Any = options.ledger_of(io.check_readable(file, "FILE"), epsilon_cap, delta_cap)
         ledger = LedgerFile(file)
         ledger.set_cap(wanted.cap, may_end_fits=force)
-        typer.echo(
+        counted = ledger.counted(wanted.cap)
+        said = (
             f"{file}: all fits together may cost epsilon {at_most(epsilon_cap)} at delta {at_most(delta_cap)}"
         )
-        counted = ledger.counted(wanted.cap)
         if counted >= wanted.cap.epsilon:
-            typer.echo(f"Epsilon {at_most(counted)} already counts: every further fit will be refused.")
+            said += f"\nEpsilon {at_most(counted)} already counts: every further fit will be refused."
+        say(
+            said,
+            {"ledger": file, "epsilon_cap": epsilon_cap, "delta_cap": delta_cap, "epsilon_counted": counted},
+        )
 
 
 @ledger_app.command()
 def close(
     file: LedgerFileArgument,
     fit: Annotated[str, typer.Argument(help="Name of the fit, as `tabgan ledger show` prints it.")],
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Close a fit that will not be resumed: only what it was charged then counts, instead of its whole plan."""
@@ -87,14 +94,16 @@ def close(
         from tabgan.privacy.ledger.file import LedgerFile
 
         LedgerFile(io.check_readable(file, "FILE")).end(fit, "closed")
-        typer.echo(f"{file}: fit {fit} is closed")
+        say(f"{file}: fit {fit} is closed", {"ledger": file, "closed": fit})
 
 
 @ledger_app.command()
-def adopt(file: LedgerFileArgument, debug: Debug = False) -> None:
+def adopt(
+    file: LedgerFileArgument, quiet: Quiet = False, as_json: AsJson = False, debug: Debug = False
+) -> None:
     """Accept a ledger that has lost its guard. Lines at its end may be missing; the adoption is recorded."""
     with exits(debug):
         from tabgan.privacy.ledger.file import LedgerFile
 
         LedgerFile.adopt(io.check_readable(file, "FILE"))
-        typer.echo(f"{file}: adopted, with a new guard")
+        say(f"{file}: adopted, with a new guard", {"ledger": file, "is_adopted": True})

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -14,18 +13,21 @@ from tabgan import io
 from tabgan._util.validate import integer_at_least, positive, real_in
 from tabgan.cli import options
 from tabgan.cli.parts import (
+    AsJson,
     Debug,
     DecimalMark,
     Encoding,
     Force,
     NaValue,
     Query,
+    Quiet,
     Separator,
     Sheet,
     SourceFormat,
     TableName,
     check_output,
     exits,
+    say,
 )
 from tabgan.errors import ConfigError
 
@@ -57,7 +59,6 @@ def plan(
             "--html", "--output", "-o", help="HTML page to write, with a picture of the error over epsilon."
         ),
     ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     query: Query = None,
     table: TableName = None,
     sheet: Sheet = None,
@@ -67,6 +68,8 @@ def plan(
     decimal: DecimalMark = None,
     encoding: Encoding = None,
     force: Force = False,
+    quiet: Quiet = False,
+    as_json: AsJson = False,
     debug: Debug = False,
 ) -> None:
     """Print the expectation of a fit: noise, lost categories, errors, time. Reads no row, and costs nothing.
@@ -103,9 +106,6 @@ def plan(
         found = TabGAN(epsilon=epsilon, delta=delta, schema=declared).plan(opened, rows)
         if html is not None:
             found.to_html(html)
-        if as_json:
-            typer.echo(json.dumps(found.to_dict(), indent=1))
-            return
-        terminal.show_plan(Console(), found)
+        say(found=found.to_dict(), show=lambda: terminal.show_plan(Console(), found))
         if html is not None:
-            typer.echo(f"{html}: the plan as a page")
+            say(f"{html}: the plan as a page")

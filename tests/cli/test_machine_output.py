@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from tabgan.cli import parts
 from tabgan.cli.app import app
+from tabgan.synthesizer import TabGAN
 
 pytestmark = pytest.mark.usefixtures("fake_model")
 
@@ -134,3 +136,32 @@ def test_no_log_holds_a_number_of_rows(capsys, tmp_path):
     assert json.loads(kept)["stage"] == "read"
     assert "61" not in said[19:]
     assert "61" not in kept.partition('"event"')[2]
+
+
+#: Commands whose result is a text, which they print or write.
+TEXTS = {"infer", "import", "export", "json-schema"}
+
+
+def test_every_command_that_prints_a_result_prints_it_for_programs_or_not_at_all():
+    def commands(group):
+        for name, command in group.commands.items():
+            yield from commands(command) if hasattr(command, "commands") else [(name, command)]
+
+    found = dict(commands(typer.main.get_command(app)))
+    assert len(found) > 20
+    for name in found.keys() - TEXTS:
+        known = {option for each in found[name].params for option in each.opts}
+        assert {"--quiet", "--json"} <= known, name
+
+
+def test_a_ledger(tmp_path):
+    TabGAN(1.0, random_state=0).fit(
+        pd.DataFrame({"age": [20, 30] * 400, "town": ["Ulm", "Bonn"] * 400}), ledger="l.ledger"
+    )
+    capped = ("ledger", "cap", "l.ledger", "--epsilon-cap", 3, "--delta-cap", 1e-5)
+    found = json.loads(run(*capped, "--json").stdout)
+    assert (found["ledger"], found["epsilon_cap"]) == ("l.ledger", 3.0)
+    assert found["epsilon_counted"] > 0
+    assert run(*capped, "--quiet").stdout == ""
+    assert json.loads(run("ledger", "show", "l.ledger", "--json").stdout)["epsilon_cap"] == 3.0
+    assert run("ledger", "show", "l.ledger", "-q").stdout == ""

@@ -113,3 +113,7 @@ def test_a_dry_run_has_its_plans_as_json_and_warns_of_no_made_up_rows(folder, ca
     assert planned["n_rows"] == 20_000
     assert planned["plan"]["two_way"]["value"] > 0
     assert not caplog.records
+
+
+def test_it_may_be_quiet():
+    assert run("plan", "schema.yaml", "--rows", 20_000, "--quiet", "--html", "plan.html").stdout == ""
