@@ -269,6 +269,7 @@ def _moment(value):
 
 
 @pytest.mark.filterwarnings("ignore:Could not infer format")
+@pytest.mark.family(keep=31)
 @pytest.mark.parametrize("name", TAKEN)
 class TestEveryDtype:
     def test_comes_back_from_the_model_and_its_file(self, name, tmp_path):
