@@ -26,6 +26,7 @@ from tabgan.errors import (
     LedgerError,
     OutOfMemoryError,
     SchemaError,
+    SourceError,
     StorageError,
     TabGANError,
     is_told,
@@ -266,10 +267,8 @@ class Session:
         budget that it needs. An error about an invalid or different table, before the fit began, proves neither.
         """
         self._leave()
-        if (
-            isinstance(error, StorageError | CheckpointError | LedgerError)
-            and not self.privacy_filter.charged
-        ):
+        is_of_files = isinstance(error, StorageError | CheckpointError | LedgerError | SourceError)
+        if is_of_files and not self.privacy_filter.charged and "Nothing was spent." not in str(error):
             error.args = (f"{error} This call spent nothing.",)
         is_hopeless = isinstance(error, DataError | SchemaError | BudgetExceededError)
         if self._checkpoint is not None and not (self._has_begun and is_hopeless):
