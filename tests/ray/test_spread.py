@@ -164,7 +164,7 @@ def test_a_node_that_is_killed_changes_no_answer_and_no_charge(phase, nodes, lar
         model.fit(dataset_of(files), progress=progress, ledger=ledger)
     except SourceError as error:  # if Ray cannot bring the blocks back
         told = " ".join([str(error), *getattr(error, "__notes__", ())])
-        assert "Already spent by this fit" in told or "This call spent nothing." in told  # noqa: PT017
+        assert "Already spent by this fit" in told or "This call spent nothing." in told
         (fit,) = LedgerFile(ledger).fits
         assert fit.outcome == "failed"
         return
