@@ -6,6 +6,7 @@ that are not Python's included.
 
 from __future__ import annotations
 
+import json
 import resource
 import tempfile
 from contextlib import contextmanager
@@ -16,6 +17,7 @@ import pytest
 
 from tabgan.errors import ConfigError, SourceError, StorageError
 from tabgan.io import opening
+from tabgan.jobs.eventlog import EventLog
 from tabgan.jobs.executors import JobFailure, outcome_of
 from tabgan.jobs.loading import load_jobs
 from tabgan.jobs.run import JobResult
@@ -91,6 +93,20 @@ def test_a_job_says_from_which_checkpoint_it_resumes(tmp_path, monkeypatch):
     assert isinstance(outcome_of(job), JobResult)
     (fit,) = LedgerFile(tmp_path / "l.ledger").fits
     assert fit.outcome == "done"
+
+
+def test_a_log_that_cannot_be_written_stops_no_job(tmp_path, caplog):
+    """It ended the command, and nobody was told what the jobs had spent."""
+    log = EventLog(tmp_path / "events.jsonl")
+    outcome = JobFailure("one", "It failed. " * 10)
+    with room(700):
+        for _ in range(5):
+            log.finished(outcome)
+    lines = (tmp_path / "events.jsonl").read_text().splitlines()
+    assert 1 <= len(lines) < 5
+    assert all(json.loads(line)["job"] == "one" for line in lines)
+    (said,) = [record.getMessage() for record in caplog.records]
+    assert "events.jsonl': File too large. The jobs go on, without events." in said
 
 
 def test_a_private_copy_costs_nothing(tmp_path, monkeypatch):

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import json
+import logging
+import os
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +18,8 @@ from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, exit_code, refused
 from tabgan.jobs.record import FinishedJob
 from tabgan.jobs.run import JobResult
+
+logger = logging.getLogger(__name__)
 
 #: The exit code of an interrupted command.
 INTERRUPTED = 130
@@ -81,7 +86,8 @@ class Collected(Watcher):
 class EventLog(Watcher):
     """A watcher that appends a JSON line to a file when a job or one of its stages begins, and when a job ends.
 
-    A job that is interrupted has a line, too. No line holds a cell of a table, or a figure computed on real rows.
+    A job that is interrupted has a line, too. No line holds a cell of a table, or a figure computed on real rows. If
+    a line cannot be written, as on a full disk, a warning says so, and the jobs go on without further ones.
 
     Args:
         path: The file; lines are added to those that it has.
@@ -89,7 +95,7 @@ class EventLog(Watcher):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._job, self._stages = "", set[str]()
+        self._job, self._stages, self._is_lost = "", set[str](), False
         self._begun: dict[str, float] = {}
 
     def started(self, job: Job) -> None:
@@ -111,9 +117,19 @@ class EventLog(Watcher):
         self._write("interrupted", job.name, **({"note": said} if said else {}))
 
     def _write(self, event: str, job: str, **more: Any) -> None:
+        if self._is_lost:
+            return
         line = json.dumps({"time": _now(), "event": event, "job": job, **more})
-        with self._path.open("a", encoding="utf-8") as file:
-            file.write(line + "\n")
+        end = self._path.stat().st_size if self._path.exists() else 0
+        try:
+            with self._path.open("a", encoding="utf-8") as file:
+                file.write(line + "\n")
+        except OSError as error:
+            self._is_lost = True
+            with suppress(OSError):
+                os.truncate(self._path, end)  # no half of a line
+            reason = error.strerror
+            logger.warning("Cannot write %r: %s. The jobs go on, without events.", str(self._path), reason)
 
 
 def plain(outcome: JobOutcome | JobUnfinished) -> dict[str, object]:
