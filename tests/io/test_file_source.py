@@ -105,7 +105,7 @@ class TestTypedFolder:
         for year in (2020, 2021):
             (tmp_path / f"year={year}").mkdir()
             write(
-                pa.table({"a": pa.array([year, None], pa.int8() if 0 else pa.int64())}),
+                pa.table({"a": pa.array([year, None], pa.int64())}),
                 tmp_path / f"year={year}" / f"t.{suffix}",
             )
         (tmp_path / "_SUCCESS").touch()
