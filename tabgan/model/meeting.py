@@ -103,7 +103,7 @@ def _met_by_places(
     else:
         block = generator.places_at(position).block
         low, high = (pushed.at(own - block.start, each) for each in (lows, highs))
-        masses = p[:, block].sum(1, keepdim=True) * (pushed.reached(high) - pushed.reached(low))
+        masses = p[:, block].sum(1, keepdim=True) * pushed.between(own - block.start, lows, highs)
     joint = torch.cat([masses, p[:, others] * chances[others]], dim=1).clamp_min(0.0).log()
     drawn = draw_codes(joint, rng)
     rows = (drawn < len(own)).nonzero().squeeze(1)

@@ -10,7 +10,7 @@ import torch
 
 from tabgan.errors import ConditionError
 from tabgan.model.generator import Generator
-from tabgan.model.lookahead import ROWS, Lookahead
+from tabgan.model.lookahead import Lookahead
 from tabgan.model.meeting import met_by_codes, met_by_places
 from tabgan.model.tabulated import DrawTables
 from tabgan.table.stretches import Chances, Stretches
@@ -152,7 +152,8 @@ class CodeSampler:
             rng: Source of all draws, on the generator's device.
             chances: ``(rows, codes)`` chances that each code of a column agrees with the known part of a row, by the
                 column's position; 1 where nothing is known.
-            places: ``(rows, columns)`` places of given values within their codes; NaN where they are not known.
+            places: ``(rows, columns, 2)`` places within the codes at which given cells begin and end; NaN where there
+                is none.
         """
         known = {position: each for position, each in (chances or {}).items() if len(each)}
         is_given = given >= 0
@@ -163,13 +164,13 @@ class CodeSampler:
         each = int(np.clip(EACH_IN_ALL // max(len(given), 1), LEAST_EACH, MOST_EACH))
         ahead = self._lookahead(rng)
         found = np.empty(given.shape, dtype=np.int16)
-        known_places = np.full(given.shape, np.nan) if places is None else places
+        ends = np.full((*given.shape, 2), np.nan) if places is None else places
         found_places = np.empty((len(given), given.shape[1] if self._generator.placed else 0), np.float32)
         for first in range(0, len(order), BATCH_SIZE // each):
             rows = order[first : first + BATCH_SIZE // each]
             codes, drawn_places = self._chosen(
                 torch.as_tensor(given[rows], device=self._generator.device),
-                torch.as_tensor(known_places[rows], device=self._generator.device),
+                torch.as_tensor(ends[rows], device=self._generator.device),
                 each,
                 stops[rows[-1]],
                 rng,
@@ -180,16 +181,25 @@ class CodeSampler:
             found[rows] = self._without_pooled(codes, rng).to(torch.int16).cpu().numpy()
         return found, found_places
 
+    def _place_given(
+        self, places: torch.Tensor, ends: torch.Tensor, position: int, rng: torch.Generator
+    ) -> None:
+        """Write places of a column's given cells, uniform between their ends: each candidate has its own."""
+        rows = ends[:, position, 0].isfinite().nonzero().squeeze(1)
+        low, high = ends[rows, position].T
+        part = torch.rand(len(rows), generator=rng, device=places.device, dtype=ends.dtype)
+        places[rows, position] = (low + part * (high - low)).to(places.dtype)
+
     def _lookahead(self, rng: torch.Generator) -> Lookahead:
         """Return the look ahead of this sampler, which the first call draws."""
         if self._ahead is None:
-            self._ahead = Lookahead(self._free(ROWS, rng)[0], self._generator.sizes)
+            self._ahead = Lookahead(lambda n_rows: self._free(n_rows, rng)[0], self._generator.sizes)
         return self._ahead
 
     def _chosen(
         self,
         given: torch.Tensor,
-        known_places: torch.Tensor,
+        ends: torch.Tensor,
         each: int,
         stop: int,
         rng: torch.Generator,
@@ -198,7 +208,7 @@ class CodeSampler:
     ) -> Drawn:
         """Return whole rows with the codes, or chances of codes, that are given in the columns before ``stop``."""
         n_rows = len(given)
-        wanted, known = (part.repeat_interleave(each, dim=0) for part in (given.long(), known_places))
+        wanted, ends = (part.repeat_interleave(each, dim=0) for part in (given.long(), ends))
         codes, places = self.start(len(wanted), rng)
         log_weight = torch.zeros(len(wanted), device=codes.device, dtype=torch.float64)
         for position in range(stop):
@@ -215,8 +225,7 @@ class CodeSampler:
             is_given = own >= 0
             codes[:, position] = torch.where(is_given, own, drawn)
             if places.shape[1]:
-                is_placed = is_given & known[:, position].isfinite()
-                places[is_placed, position] = known[is_placed, position].to(places.dtype)
+                self._place_given(places, ends, position, rng)
             log_p = self._generator.log_drawn(logits, codes, places, position)
             log_q = log_p if pull is None else self._generator.log_drawn(proposed, codes, places, position)
             log_weight += torch.where(is_given, log_p, log_p - log_q)
@@ -250,24 +259,26 @@ class CodeSampler:
     def _conditional(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances]) -> Drawn:
         least = max(CANDIDATES * n_rows, MIN_CANDIDATES)
         most = max(MOST_CANDIDATES * n_rows, AMPLE)
-        stop = max(fixed) + 1
+        stop, placed = max(fixed) + 1, self._generator.placed
         parts: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]] = []
         masses: dict[int, list[torch.Tensor]] = {position: [] for position in fixed}
         drawn, worth = 0, 0.0
         while drawn < least or (worth < ENOUGH * n_rows and drawn < most):
             size = min(BATCH_SIZE, least - drawn) if drawn < least else BATCH_SIZE
             codes, places, log_weight = self._candidates(size, rng, fixed, masses)
-            parts.append((codes[:, :stop].to(torch.int16), places, log_weight))
+            parts.append((codes[:, :stop].to(torch.int16), places[:, placed], log_weight))
             drawn += size
             worth = _effective_size(torch.cat([log_weight for *_, log_weight in parts]))
-        self._check(masses)
-        first, places, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
+        self._check(masses, worth)
+        first, at_places, log_weight = (torch.cat(part) for part in zip(*parts, strict=True))
         kept = resampled(log_weight, n_rows, rng)
         times = torch.bincount(kept).double()
         self.effective_size += min(worth, n_rows**2 / float(times @ times))
         codes = torch.zeros(n_rows, len(self._excluded), dtype=torch.int64, device=first.device)
         codes[:, :stop] = first[kept].long()
-        return self._go_on(codes, places[kept], stop, rng)
+        places = torch.full((n_rows, len(self._excluded) if placed else 0), torch.nan, device=first.device)
+        places[:, placed] = at_places[kept]
+        return self._go_on(codes, places, stop, rng)
 
     def _candidates(
         self,
@@ -299,8 +310,12 @@ class CodeSampler:
                 log_weight += met.log_chance
         return codes, places, log_weight
 
-    def _check(self, masses: Mapping[int, list[torch.Tensor]]) -> None:
+    def _check(self, masses: Mapping[int, list[torch.Tensor]], worth: float) -> None:
         """Raise if a condition practically never holds among the rows that meet those before.
+
+        Args:
+            masses: By position of a column with a condition; see :meth:`_candidates`.
+            worth: Effective size of the candidates; 0 if none meets all conditions.
 
         Raises:
             ConditionError: such a row practically never occurs.
@@ -308,7 +323,7 @@ class CodeSampler:
         for position in sorted(masses):
             before, after = torch.stack(masses[position]).logsumexp(0).tolist()
             share = math.exp(after - before) if after > -math.inf else 0.0
-            if share < LEAST_SHARE:
+            if share < LEAST_SHARE or (worth == 0.0 and position == max(masses)):
                 others = " that meet those on other columns" if position > min(masses) else ""
                 raise ConditionError(
                     f"conditions: column {self._names[position]!r}: what is asked for practically never occurs: under "

@@ -110,7 +110,7 @@ class CodedColumn:
     @property
     def _own_chances(self) -> np.ndarray:
         """``(width,)`` the share of allowed cells in a code."""
-        weights = self._cell_weights
+        weights = self.cell_weights
         allowed = np.ones(len(weights), dtype=bool) if self.allowed is None else self.allowed
         total, left = (
             np.bincount(self.code_of_cell, weights=w, minlength=self.width)
@@ -120,7 +120,7 @@ class CodedColumn:
         return np.asarray(np.where(total > 0, left / np.where(total > 0, total, 1.0), any_left))
 
     @property
-    def _cell_weights(self) -> np.ndarray:
+    def cell_weights(self) -> np.ndarray:
         """``(n_cells,)`` weights of the cells within their codes."""
         weights = np.maximum(self.weights, 1e-12)
         if not self.encoder.is_nullable:
@@ -166,7 +166,7 @@ class CodedColumn:
     @cached_property
     def drawing(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
         """Cells by code, the running sum of their weights, and the start of each code."""
-        weights = self._cell_weights
+        weights = self.cell_weights
         order = np.argsort(self.code_of_cell, kind="stable")
         if self.allowed is not None:
             order = order[self.allowed[order]]

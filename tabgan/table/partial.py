@@ -20,7 +20,7 @@ from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import DrawWithin, TableEncoder
 from tabgan.table.conditions import Condition
 from tabgan.table.merged import Merged
-from tabgan.table.placing import placed_columns, places_of_cells
+from tabgan.table.placing import ends_of_cells, placed_columns
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,8 @@ class PartialRows:
     Attributes:
         given: Their table, with columns of the schema.
         codes: ``(rows, modelled columns)`` codes of the given cells, -1 of those that are not given, or not used.
-        places: ``(rows, modelled columns)`` places of given cells within their codes, NaN where there is none.
+        places: ``(rows, modelled columns, 2)`` places within their codes at which given cells begin and end, NaN where
+            there is none.
         within: Of merged columns with given parts, by their positions, that which the parts leave.
         ignored: ``(rows,)`` true for cells that the model has no place for, by their column.
         ignores_unknown: True if these stay as they are, and are not refused.
@@ -149,7 +150,7 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
     """
     codes = np.full((len(rows), len(encoder.columns)), -1, dtype=np.int64)
     ignored = {name: np.zeros(len(rows), dtype=bool) for name in rows.columns}
-    cells, placed = {}, placed_columns(encoder)
+    places, placed = np.full((*codes.shape, 2), np.nan), placed_columns(encoder)
     for name in rows.columns:
         if name not in encoder.positions:
             continue
@@ -165,8 +166,7 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
             known_cells = column.encoder.transform(series[known])
             codes[known, place] = column.code_of_cell[known_cells]
             if place in placed:
-                cells[place] = np.full(len(rows), -1, dtype=np.int64)
-                cells[place][known] = known_cells
+                places[known, place] = np.stack(ends_of_cells(column, known_cells), axis=1)
     within = {}
     for part in () if encoder.reduction is None else encoder.reduction.merged:
         if any(name in rows and rows[name].notna().any() for name in part.members):
@@ -188,9 +188,7 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
                 raise _unknown(
                     f"Columns {' and '.join(map(repr, each.names))}", int(are_alone.sum()), each.names[0]
                 )
-    return PartialRows(
-        rows, codes, places_of_cells(encoder, cells, len(rows)), within, ignored, ignores_unknown
-    )
+    return PartialRows(rows, codes, places, within, ignored, ignores_unknown)
 
 
 def check_rows(encoder: TableEncoder, rows: object) -> None:

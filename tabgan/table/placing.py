@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-
 import numpy as np
 import pandas as pd
 
@@ -29,43 +27,33 @@ def places_of_rows(encoder: TableEncoder, df: pd.DataFrame) -> np.ndarray:
     A place within a cell is not known here. It is made up from the row's own cells, so that it depends on no other
     row, and is about uniform.
     """
-    columns = encoder.columns
-    names = {position: columns[position].encoder.column.name for position in placed_columns(encoder)}
-    cells = {each: columns[each].encoder.transform(df[name]) for each, name in names.items() if name in df}
-    return places_of_cells(encoder, cells, len(df))
-
-
-def places_of_cells(encoder: TableEncoder, cells: Mapping[int, np.ndarray], n_rows: int) -> np.ndarray:
-    """Return ``(n_rows, columns)`` places of cells as :func:`places_of_rows` does.
-
-    Args:
-        encoder: Of the table.
-        cells: ``(n_rows,)`` cells by the positions of columns with places; -1 of a cell that is not known.
-        n_rows: Number of rows.
-    """
-    places = np.full((n_rows, len(encoder.columns)), np.nan, dtype=np.float32)
-    if len(placed_columns(encoder)) < 2:
+    columns, placed = encoder.columns, placed_columns(encoder)
+    places = np.full((len(df), len(columns)), np.nan, dtype=np.float32)
+    if len(placed) < 2:
         return places
-    key = np.zeros(n_rows, dtype=np.uint64)
+    cells = {each: columns[each].encoder.transform(df[columns[each].encoder.column.name]) for each in placed}
+    key = np.zeros(len(df), dtype=np.uint64)
     for each in cells.values():
         key = _mixed(key + each.astype(np.uint64))
     for position, each in cells.items():
         key = _mixed(key)
-        found = _places_of(encoder.columns[position], each, (key >> np.uint64(11)) * 2.0**-53)
-        places[:, position] = np.where(each < 0, np.nan, found)
+        lows, highs = ends_of_cells(columns[position], each)
+        places[:, position] = lows + (key >> np.uint64(11)) * 2.0**-53 * (highs - lows)
     return places
 
 
-def _places_of(column: CodedColumn, cells: np.ndarray, at: np.ndarray) -> np.ndarray:
-    """Return ``(rows,)`` places of cells among those of their codes, by released counts, given places within cells."""
+def ends_of_cells(column: CodedColumn, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(rows,)`` the places within their codes, in [0, 1], at which cells begin and end, by released counts."""
     order, cumulative, bounds = column.drawing
     ranks = np.empty_like(order)
     ranks[order] = np.arange(len(order))
     rank, code = ranks[cells], column.code_of_cell[cells]
     start, stop = cumulative[bounds[code]], cumulative[bounds[code + 1]]
-    inside = cumulative[rank] + at * (cumulative[rank + 1] - cumulative[rank]) - start
-    shares = np.divide(inside, stop - start, out=np.full(len(cells), 0.5), where=stop > start)
-    return np.asarray(np.clip(shares, 0.0, 1.0))
+    lows, highs = (
+        np.divide(cumulative[at] - start, stop - start, out=np.full(len(cells), 0.5), where=stop > start)
+        for at in (rank, rank + 1)
+    )
+    return np.clip(lows, 0.0, 1.0), np.clip(highs, 0.0, 1.0)
 
 
 def _mixed(keys: np.ndarray) -> np.ndarray:

@@ -34,7 +34,7 @@ class Stretches:
         is_value = np.zeros(column.width, dtype=bool)
         is_value[column.values] = column.is_sampled[column.values]
         allowed = np.ones(len(order), dtype=bool) if column.allowed is None else column.allowed[order]
-        allowed = allowed & is_value[codes] & (np.diff(cumulative) > 0)
+        allowed = allowed & is_value[codes] & (column.cell_weights[order] > 0)
         goes_on = np.r_[False, allowed[:-1] & (codes[1:] == codes[:-1])]
         firsts = np.flatnonzero(allowed & ~goes_on)
         lasts = np.flatnonzero(allowed & ~np.r_[(allowed & goes_on)[1:], False])

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from scipy.stats import ks_2samp
 
 from tabgan.drawing.rows import EFFECTIVE
 from tabgan.errors import ModelFileError
@@ -151,6 +152,17 @@ class TestCompletion:
         apart = (whole[other] - whole[given]).abs().quantile([0.5, 0.75]).to_numpy()
         expected = (free[other] - free[given]).abs().quantile([0.5, 0.75]).to_numpy()
         assert apart == pytest.approx(expected, rel=0.35)  # values are hundredths
+
+    def test_equal_given_cells_have_places_of_their_own(self):
+        """A cell that is a code: one place for all rows would push the other columns one way (KS .27)."""
+        rng = np.random.default_rng(0)
+        x = np.where(rng.random(N) < 0.3, 40, rng.integers(0, 80, N))
+        df = pd.DataFrame({"x": x, "y": (2 * x + rng.normal(0, 0.1, N)).round(3)})
+        model = without_relations(TabGAN(None, random_state=0).fit(df))
+        sampled = model.sample(2_000, conditions={"x": 40}, random_state=1)
+        whole = model.complete(pd.DataFrame({"x": [40] * 2_000}), random_state=2)
+        assert len(model._fitted.generator.places) == 1
+        assert ks_2samp(sampled["y"], whole["y"]).statistic < 0.06
 
     def test_the_check_would_see_places_that_are_drawn_on_their_own(self, plain, free):
         """A negative control: a generator without places."""
