@@ -224,7 +224,8 @@ def encoder_of_span(
         edges = grid.edges_among_values(edges, found.places) if found.has_few else edges
     if noise_stddev > 0 and not (found and found.has_few):
         span = replace(span, whole=edges)
-        edges = grid.edges_with_values(edges, standins.places_of(column))
+        places = standins.apart(standins.places_of(column), edges, span.low, span.high)
+        edges = grid.edges_with_values(edges, places)
     encoder = column.lattice_encoder(edges)
     return encoder if found is None else _with_exact(encoder, found), span
 

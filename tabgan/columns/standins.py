@@ -28,6 +28,9 @@ STAND_INS = np.unique(
 #: 5,000.
 CLEAR = SURELY
 
+#: Lattice integers of a cell from which on such a number in it has a cell of its own.
+WIDE = 32
+
 #: Share of a cell's width below which a part of it, beside such a number, is left out of its count: there are few rows
 #: in it, and as much noise as in the whole.
 SLIVER = 0.1
@@ -43,6 +46,15 @@ def places_of(column: LatticeColumn) -> np.ndarray:
     return np.unique(places[is_held])
 
 
+def apart(places: np.ndarray, edges: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Return those of the numbers' places that get cells of their own: in a range, only those in cells of ``WIDE``.
+
+    A narrower cell tells such a number well enough, and would lose a good part of its rows with an unclear one.
+    """
+    cell = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, len(edges) - 2)
+    return places[(places < low) | (places > high) | (np.diff(edges)[cell] >= WIDE)]
+
+
 def settled(
     edges: np.ndarray,
     whole: np.ndarray,
@@ -55,7 +67,8 @@ def settled(
     """Return cells in which only those numbers have one of their own whose counts are clear.
 
     Counts of unclear numbers are left out. Within the range, the other parts of a cell become one again, without the
-    slivers among them: cells that only noise fills would pass for ones as full as wide ones. Beyond it they stay apart.
+    slivers among them: cells that only noise fills would pass for ones as full as wide ones. A cell that surely holds
+    rows is raised by the share of its width that was left out. Beyond the range parts stay apart.
 
     Args:
         edges: ``(cells + 1,)`` lattice integers, with cells of those numbers.
@@ -67,7 +80,8 @@ def settled(
         high: The largest one.
 
     Returns:
-        The edges; the counts; ``(cells,)`` true for a number's cell; the counts that were left out.
+        The edges; the counts; ``(cells,)`` true for a number's cell; the counts that were left out, and last the rows
+        that stand for them, taken off again.
     """
     cut, starts, stops = np.setdiff1d(edges, whole), edges[:-1], edges[1:]
     is_own = np.isin(starts, places) & (stops - starts == 1) & (np.isin(starts, cut) | np.isin(stops, cut))
@@ -76,7 +90,12 @@ def settled(
     beyond = stops[:-1][is_own[:-1] & ~is_own[1:] & ~is_inside[:-1]]
     kept = np.unique(np.concatenate([whole, starts[is_clear], stops[is_clear], beyond]))
     width = np.diff(whole)[np.searchsorted(whole, starts, side="right") - 1]
-    is_left_out = (is_own & ~is_clear) | (is_inside & ~is_clear & (stops - starts < SLIVER * width))
+    is_left_out = ~is_clear & (is_own | (is_inside & (stops - starts < SLIVER * width)))
     cell = np.searchsorted(kept, starts, side="right") - 1
-    sums = np.bincount(cell, weights=np.where(is_left_out, 0.0, counts), minlength=len(kept) - 1)
-    return kept, sums, np.isin(kept[:-1], starts[is_clear]), counts[is_left_out]
+    sums, shown = (
+        np.bincount(cell, weights=np.where(is_left_out, 0, each)) for each in (counts, stops - starts)
+    )
+    is_full = (sums > SURELY * noise_stddev) & (kept[:-1] >= low) & (kept[1:] <= high + 1)
+    raised = np.where(is_full, sums * np.diff(kept) / np.maximum(shown, 1), sums)
+    left_out = np.append(counts[is_left_out], (sums - raised).sum())
+    return kept, raised, np.isin(kept[:-1], starts[is_clear]), left_out

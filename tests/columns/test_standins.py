@@ -71,7 +71,7 @@ class TestKept:
         """The range cells hid them: they were shown as the nearest end, or spread over [128, 1023]."""
         values = np.concatenate([self.AGES, np.full(240, number)])
         for span in (span_of(self.AGES), span_of(values)):
-            found = released(values, span)
+            found = released(values, span, seed=1)
             assert number in found.encoder.column.bounds
             column = coded(found, len(values))
             cell = column.encoder.transform(pd.Series([number]))[0]
@@ -120,9 +120,28 @@ class TestNotMadeUp:
             edges, whole, np.array([999]), np.array([900.0, 300.0, 90.0, -50.0]), NOISE, 0, 1_023
         )
         assert kept.tolist() == whole.tolist()
-        assert counts.tolist() == [900.0, 300.0]
+        assert counts.tolist() == [900.0, pytest.approx(300.0 * 512 / 487)]
         assert not is_clear.any()
-        assert sorted(left_out) == [-50.0, 90.0]
+        assert left_out.tolist() == [90.0, -50.0, pytest.approx(-300.0 * 25 / 487)]
+
+    def test_narrow_cells_of_a_range_are_not_cut(self):
+        """Of [96, 98) half of the rows vanished with an unclear 97, and of [98, 100) all."""
+        edges, places = (
+            np.array([0, 64, 96, 98, 100, 512, 4_096]),
+            np.array([-9, 0, 97, 98, 99, 499, 999, 9_999]),
+        )
+        assert standins.apart(places, edges, 0, 1_023).tolist() == [-9, 0, 499, 999, 9_999]
+
+    def test_counts_around_them_are_those_of_the_rows_in_the_mean(self):
+        values = np.random.default_rng(4).lognormal(4.5, 0.8, 20_000).round().astype(int)
+        offs = []
+        for seed in range(40):
+            found = released(values, span_of(values), seed=seed)
+            edges = found.encoder.edges
+            exact = np.histogram(values, edges)[0]
+            near = (edges[:-1] <= 99) & (edges[1:] > 97)
+            offs.append(((found.counts[1:] - exact) / NOISE)[near].mean())
+        assert abs(np.mean(offs)) < 4 / np.sqrt(len(offs))
 
     def test_numbers_that_have_a_cell_each_stay_as_they_are(self):
         edges = np.arange(90, 102)
@@ -133,7 +152,7 @@ class TestNotMadeUp:
         assert kept.tolist() == edges.tolist()
         assert sums.tolist() == counts.tolist()
         assert not is_clear.any()
-        assert not len(left_out)
+        assert left_out.tolist() == [0.0]
 
     def test_rows_just_beyond_an_end_still_count_as_the_ends(self):
         """The first such number ends the stretch whose rows are taken for a thin tail."""
