@@ -6,6 +6,7 @@ that are not Python's included.
 
 from __future__ import annotations
 
+import errno
 import json
 import resource
 import tempfile
@@ -76,6 +77,28 @@ def test_a_fit_with_a_ledger_says_what_it_spent_and_goes_on(tmp_path, n_bytes, i
     assert fit.outcome == "done"
     assert fit.spent.epsilon(1e-6) <= 3.0 + 1e-9
     assert {name for before in found for name, _ in before.charges} <= {name for name, _ in fit.charges}
+
+
+def test_a_charge_whose_guard_cannot_be_written_counts_in_ledger_and_words(tmp_path, monkeypatch):
+    """The error said that nothing was spent, or one charge less than the ledger."""
+    write, n_left = LedgerFile._write_guard, iter(range(3))
+
+    def full(file):
+        if file.records and file.records[-1]["kind"] == "charge" and next(n_left, None) is None:
+            raise StorageError(file._guard_path, errno.ENOSPC)
+        write(file)
+
+    for n_charges in (4, 1):
+        monkeypatch.setattr(LedgerFile, "_write_guard", full)
+        ledger = tmp_path / f"{n_charges}.ledger"
+        model = TabGAN(3.0, random_state=0)
+        with pytest.raises(StorageError, match="Already spent by this fit") as raised:
+            model.fit(table(), ledger=ledger)
+        monkeypatch.undo()
+        (fit,) = LedgerFile(ledger).fits
+        assert len(fit.charges) == n_charges
+        assert "spent nothing" not in str(raised.value)
+        assert model.privacy_.epsilon_spent == pytest.approx(fit.spent.epsilon(1e-6))
 
 
 def test_a_job_says_from_which_checkpoint_it_resumes(tmp_path, monkeypatch):

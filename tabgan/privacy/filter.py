@@ -304,6 +304,10 @@ class Book(Protocol):
     def past(self) -> Sequence[tuple[str, tuple[Release, ...]]]:
         """Charges that this fit made before it was interrupted: the call and its releases, in order."""
 
+    @property
+    def doubtful(self) -> Sequence[Release]:
+        """Releases whose charge could not be recorded to its end, and counts all the same: none of them was made."""
+
     def write(self, call: str, releases: Sequence[Release]) -> None:
         """Record a charge. It is on the disk when this returns."""
 
@@ -425,8 +429,12 @@ class PrivacyFilter:
 
     @property
     def charged(self) -> tuple[Release, ...]:
-        """Every release that was charged, including those from before an interruption that were not repeated yet."""
-        return (*self.entries, *(release for _, releases in self._past for release in releases))
+        """Every release that was charged, including those from before an interruption that were not repeated yet.
+
+        One whose charge a full disk has cut off counts if it does in the ledger.
+        """
+        doubtful = () if self._book is None else self._book.doubtful
+        return (*self.entries, *(release for _, releases in self._past for release in releases), *doubtful)
 
     def statement(self) -> PrivacyStatement:
         """Return the promise and the spending so far; the total is recomputed from the entries.

@@ -220,7 +220,7 @@ class Book:
     """Holds what a fit charged before it was interrupted."""
 
     def __init__(self, *past):
-        self.past = past
+        self.past, self.doubtful = past, ()
         self.written = []
 
     def write(self, call, releases):

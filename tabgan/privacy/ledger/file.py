@@ -559,10 +559,18 @@ class FitEntry:
         self._has_place = has_place
         fit = file.fit(name)
         self.past = () if fit is None else fit.charges
+        self.doubtful: tuple[Release, ...] = ()
+        self._written = len(self.past)
 
     def write(self, call: str, releases: Sequence[Release]) -> None:
         """Record a charge; see :meth:`LedgerFile.charge`."""
-        self.file.charge(self.name, call, releases)
+        try:
+            self.file.charge(self.name, call, releases)
+        except OSError:  # a line whose guard could not be written counts
+            fit = self.file.fit(self.name)
+            self.doubtful = tuple(releases) if fit and len(fit.charges) > self._written else ()
+            raise
+        self._written += 1
 
     def place(self) -> LedgerPlace | None:
         """Return the ledger's current end; ``None`` for a ledger that does not outlive its fit."""

@@ -31,7 +31,7 @@ class Book:
     """Keeps charges as a file would."""
 
     def __init__(self):
-        self.past = []
+        self.past, self.doubtful = [], ()
 
     def write(self, call, releases):
         self.past.append((call, tuple(releases)))
