@@ -94,6 +94,7 @@ class Span:
         counts: ``(cells,)`` released counts of them; ``None`` stands for the mass.
         largest: The largest absolute value, in lattice units, that certainly occupied cells have room for.
         is_linear: False for regions of a map along a curve.
+        replaced: Released number of rows with numbers that were not released, where they show the nearest that were.
         whole: Edges of fine cells, before numbers that stand for missing values had some of their own; else ``None``.
     """
 
@@ -106,6 +107,7 @@ class Span:
     counts: np.ndarray | None = None
     largest: float = 0.0
     is_linear: bool = True
+    replaced: float = 0.0
     whole: np.ndarray | None = None
 
     @property

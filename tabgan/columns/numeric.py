@@ -27,6 +27,7 @@ from tabgan.columns.values import (
     objects,
     short_float,
     shortest,
+    stored,
 )
 from tabgan.errors import ConfigError, DataError, SchemaError
 
@@ -330,7 +331,8 @@ class Numeric(LatticeColumn):
         return True
 
     def of_text(self, series: pd.Series) -> pd.Series:
-        return pd.Series(self.read(series), index=series.index)
+        values = stored(series) if self.format is None else self.read(series)
+        return pd.Series(values, index=series.index)
 
     def read(self, series: pd.Series) -> np.ndarray:
         if self.format is None or not is_text(series):

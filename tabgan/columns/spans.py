@@ -34,6 +34,9 @@ REPEATED_ODD, REPEATED, SPARSE = 0.05, 0.25, 4
 #: The same share for each of the frequent numbers: the others are then spread over many of these.
 MOST_FOR_EACH = 0.02
 
+#: Share of the rows with a number above which one of them would stand for too many rows with others.
+MOST_FOR_ONE = 0.07
+
 #: Share of the rows with a number that have others, from which on their number alone shows that a column has few.
 MANY_OTHERS = 0.2
 
@@ -221,13 +224,25 @@ def encoder_of_span(
         column = column.with_range(int(edges[0]), int(edges[-1]) - 1)
     if found is not None:
         edges = grid.edges_with_values(edges, found.places)
-        edges = grid.edges_among_values(edges, found.places) if found.has_few else edges
+        found = replace(found, has_few=found.has_few and not _is_crowded(found, span))
+        if found.has_few:
+            edges = grid.edges_among_values(edges, found.places)
+            span = replace(span, replaced=max(found.rest, 0.0))
     if noise_stddev > 0 and not (found and found.has_few):
         span = replace(span, whole=edges)
-        places = standins.apart(standins.places_of(column), edges, span.low, span.high)
+        places = standins.places_apart(column, edges, span.low, span.high)
         edges = grid.edges_with_values(edges, places)
     encoder = column.lattice_encoder(edges)
     return encoder if found is None else _with_exact(encoder, found), span
+
+
+def _is_crowded(found: Repeated, span: Span) -> bool:
+    """Return true if many rows with other numbers lie next to one of those that were found, by the coarse histogram."""
+    edges = grid.edges_of_values(found.places, int(found.places[0]), int(found.places[-1]))
+    cell = np.clip(np.searchsorted(span.edges, found.places, side="right") - 1, 0, len(span.mass) - 1)
+    others = np.maximum(span.mass - np.bincount(cell, found.counts, len(span.mass)), 0.0)
+    moved = np.diff(np.interp(edges, span.edges, np.concatenate([[0.0], np.cumsum(others)])))
+    return bool(moved.max() > MOST_FOR_ONE * (found.counts.sum() + found.rest))
 
 
 def _with_exact(encoder: LatticeEncoder, found: Repeated) -> LatticeEncoder:
@@ -256,7 +271,7 @@ def with_clear_stand_ins(
     """
     if span.whole is None:
         return encoder, counts, np.zeros(0)
-    places = standins.places_of(encoder.column)
+    places = standins.places_apart(encoder.column, span.whole, span.low, span.high)
     edges, sums, is_clear, left_out = standins.settled(
         encoder.edges, span.whole, places, counts[1:], noise_stddev, span.low, span.high
     )

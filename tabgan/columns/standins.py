@@ -31,6 +31,9 @@ CLEAR = SURELY
 #: Lattice integers of a cell from which on such a number in it has a cell of its own.
 WIDE = 32
 
+#: Multiple of the end of a range beyond which a number lies apart from it: 99 is one more hour than 98.
+APART = 2
+
 #: Share of a cell's width below which a part of it, beside such a number, is left out of its count: there are few rows
 #: in it, and as much noise as in the whole.
 SLIVER = 0.1
@@ -46,13 +49,23 @@ def places_of(column: LatticeColumn) -> np.ndarray:
     return np.unique(places[is_held])
 
 
-def apart(places: np.ndarray, edges: np.ndarray, low: int, high: int) -> np.ndarray:
-    """Return those of the numbers' places that get cells of their own: in a range, only those in cells of ``WIDE``.
+def places_apart(column: LatticeColumn, edges: np.ndarray, low: int, high: int) -> np.ndarray:
+    """Return the lattice integers of those numbers that get cells of their own.
 
-    A narrower cell tells such a number well enough, and would lose a good part of its rows with an unclear one.
+    Those far from the ends of a range do, and zero below it. Within a range only those in cells of ``WIDE`` do: a
+    narrower cell tells such a number well enough, and would lose a good part of its rows with an unclear one.
+
+    Args:
+        column: The column.
+        edges: ``(cells + 1,)`` lattice integers.
+        low: The smallest integer of the range.
+        high: The largest one.
     """
+    places = places_of(column)
     cell = np.clip(np.searchsorted(edges, places, side="right") - 1, 0, len(edges) - 2)
-    return places[(places < low) | (places > high) | (np.diff(edges)[cell] >= WIDE)]
+    is_far = (places < APART * min(low, 0)) | (places > APART * max(high, 0)) | ((places == 0) & (low > 0))
+    is_inside = (places >= low) & (places <= high) & (places != 0)
+    return np.asarray(places[is_far | (is_inside & (np.diff(edges)[cell] >= WIDE))])
 
 
 def settled(

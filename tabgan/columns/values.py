@@ -88,7 +88,7 @@ def narrowed(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     by itself: a float of 32 bits holds it, up to what 15 digits of a CSV lose, and no decimal of nine places is it. Any
     other is taken for one once in a million times, and then moves by less than one part in ten million.
     """
-    values = _stored(series)
+    values = stored(series)
     with np.errstate(over="ignore", invalid="ignore"):  # a warning would tell of a value
         off = np.abs(values.astype(np.float32).astype(np.float64) - values)
         is_single: np.ndarray = off <= _WRITTEN * np.abs(values)
@@ -98,7 +98,7 @@ def narrowed(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
     return values, is_single
 
 
-def _stored(series: pd.Series) -> np.ndarray:
+def stored(series: pd.Series) -> np.ndarray:
     """Return ``(rows,)`` float64 as the cells hold them, those of less than double precision as decimals."""
     if isinstance(series.dtype, np.dtype) and series.dtype.kind in "cmM":
         return np.full(len(series), np.nan)

@@ -26,7 +26,8 @@ from tabgan.columns.words import are_found, is_whole_set, is_word, stand_out
 from tabgan.errors import ConfigError
 from tabgan.privacy.plan import Plan, look_together, parts_of_looks, with_coarser
 from tabgan.schema import Schema
-from tabgan.table.coded import POOL_SIGNAL, pool_noise
+from tabgan.table.coded import MISSING_SIGNAL, POOL_SIGNAL, pool_noise
+from tabgan.table.losses import Hidden
 from tabgan.table.summed import TOTAL
 
 #: The fewest rows of a fit, in multiples of the noise of a 1-way count.
@@ -111,6 +112,7 @@ class ReleasedColumn:
         round_counts: ``(classes,)`` noisy counts of values by roundness, and the standard deviation of their noise;
             ``None`` where every cell is one value, or all values are equally round.
         cut: ``(cells,)`` noisy counts of cells that were measured, and left out as noise.
+        replaced: Released number of rows whose numbers were not released, and show the nearest that were.
     """
 
     encoder: ColumnEncoder
@@ -118,6 +120,7 @@ class ReleasedColumn:
     noise_stddev: float
     round_counts: tuple[np.ndarray, float] | None = None
     cut: np.ndarray = field(default_factory=lambda: np.zeros(0))
+    replaced: float = 0.0
 
     def within(self, encoder: ColumnEncoder, first: int, stop: int) -> ReleasedColumn:
         """Return the column without the values' cells before ``first``, and from ``stop`` on.
@@ -141,10 +144,13 @@ class ReleasedColumn:
         encoder = cast(LatticeEncoder, self.encoder)
         return self.within(*tightened(encoder, self.counts, self.noise_stddev, span))
 
-    def with_clear_stand_ins(self, span: Span) -> ReleasedColumn:
-        """Return the column without cells of numbers that stand for missing values, but those with clear counts."""
-        found = with_clear_stand_ins(cast(LatticeEncoder, self.encoder), self.counts, self.noise_stddev, span)
-        return replace(self, encoder=found[0], counts=found[1], cut=np.append(self.cut, found[2]))
+    def of_span(self, span: Span) -> ReleasedColumn:
+        """Return the column of a span, where numbers that stand for missing values have cells if these are clear."""
+        encoder, counts, left_out = with_clear_stand_ins(
+            cast(LatticeEncoder, self.encoder), self.counts, self.noise_stddev, span
+        )
+        cut = np.append(self.cut, left_out)
+        return replace(self, encoder=encoder, counts=counts, cut=cut, replaced=span.replaced)
 
     def settled(self, dtype: object) -> ReleasedColumn:
         """Return discovered categories in the order of the table's dtype, which is public, though its list is not.
@@ -190,22 +196,28 @@ class ReleasedTable:
     hidden: Mapping[str, float] = field(default_factory=dict)
 
     @property
-    def hidden_rows(self) -> dict[str, float]:
-        """Rows that noise may hide: beyond either end of a range, or in categories that were not released, by column.
+    def hidden_rows(self) -> dict[str, Hidden]:
+        """Rows that noise hides, by column."""
+        return {column.encoder.name: self._hidden(column) for column in self.columns}
 
-        The latter are those that have none of the released ones, where noise alone may explain their number, and two
-        standard deviations. Of sets of public words that are whole, such as yes and no, none is missed.
+    def _hidden(self, column: ReleasedColumn) -> Hidden:
+        """Return the rows of a column that noise hides.
+
+        Those in categories that were not released are the ones that have none of the released, where noise alone may
+        explain their number, and two standard deviations. Of sets of public words that are whole, none is missed.
         """
-        hidden = dict(self.hidden)
-        for column in self.columns:
-            listed = column.encoder.column.listed if column.encoder.has_other else ()
-            if not len(listed) or is_whole_set(listed):
-                continue
-            noise = pool_noise(column.counts, column.noise_stddev, self.rows_noise)
+        encoder, noise = column.encoder, MISSING_SIGNAL * column.noise_stddev
+        beyond, missing = (
+            self.hidden.get(encoder.name, 0.0),
+            encoder.is_nullable and column.counts[0] <= noise,
+        )
+        listed = encoder.column.listed if encoder.has_other else ()
+        if len(listed) and not is_whole_set(listed):
+            pool_stddev = pool_noise(column.counts, column.noise_stddev, self.rows_noise)
             pool = self.n_rows - float(np.nansum(column.counts))
-            if pool <= POOL_SIGNAL * noise:
-                hidden[column.encoder.name] = max(pool + IN_DOUBT * noise, 0.0)
-        return hidden
+            is_noise = pool <= POOL_SIGNAL * pool_stddev
+            beyond = max(pool + IN_DOUBT * pool_stddev, 0.0) if is_noise else beyond
+        return Hidden(beyond, noise if missing else 0.0, column.replaced)
 
     @property
     def unclear(self) -> dict[str, Verdict]:

@@ -11,12 +11,12 @@ import logging
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Literal, Self
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
 from tabgan._util.yaml import key_of
-from tabgan.columns.encoder import MISSING
+from tabgan.columns.encoder import MISSING, ColumnEncoder
 from tabgan.columns.kind import Column, is_text_dtype
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.named import line_of_name
@@ -31,16 +31,13 @@ logger = logging.getLogger(__name__)
 #: Least share of rows without a released value that is reported.
 TOLD_SHARE = 0.01
 
-#: Least share of the rows that noise may hide beyond an end of a range, for it to be reported.
-TOLD_BEYOND = 0.05
-
 LossKind = Literal["unreleased", "unseen", "constant", "inexact", "converted", "ends"]
 
 #: Kinds of columns by which no sample tells rows apart.
 _TOTAL = ("unseen", "constant")
 
 #: Kinds that the encoder of a fit does not show: its release knows of them, and a model file keeps them.
-_OF_RELEASE = ("converted", "ends")
+_OF_RELEASE = ("converted", "ends", "unreleased")
 
 #: Share to multiples of which those of categories that noise may hide are rounded up, so that columns share a line.
 _COARSE = 0.05
@@ -62,10 +59,10 @@ class Loss:
 
     Attributes:
         column: Name of the column.
-        kind: ``"unreleased"`` for categories, ``"unseen"`` for a column without a released value, ``"constant"``
-            for one with a single one, ``"inexact"`` for integers that floats do not hold, ``"converted"`` for values
-            of another kind than the column's, ``"ends"`` for a range that may end too early, or categories that noise
-            may hide.
+        kind: ``"unreleased"`` for categories and frequent numbers, ``"unseen"`` for a column without a released value,
+            ``"constant"`` for one with a single one, ``"inexact"`` for integers that floats do not hold,
+            ``"converted"`` for values of another kind than the column's, ``"ends"`` for a range that may end too early,
+            categories or missing cells that noise may hide.
         share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
         text: The loss in words, which follow the column's name.
         remedy: The line of a schema that would save the values.
@@ -98,12 +95,26 @@ class Loss:
         if not all(isinstance(word, str) for word in words):
             raise TypeError
         is_share = isinstance(loss.share, float) and 0 <= loss.share <= 1
-        has_share = is_share if loss.kind == "converted" else loss.share is None
+        has_share = loss.share is None if loss.kind == "ends" else is_share
         are_words = all(0 < len(word) <= _MOST_WORDS + 12 * len(loss.column) for word in words[2:])
         are_words &= loss.text.isprintable() and all(c.isprintable() or c in loss.column for c in loss.remedy)
         if loss.column not in names or loss.kind not in _OF_RELEASE or not has_share or not are_words:
             raise ValueError
         return loss
+
+
+class Hidden(NamedTuple):
+    """Rows of a column that noise may hide, and those of which it does.
+
+    Attributes:
+        beyond: Beyond either end of its range, or in categories that it lacks, at most.
+        missing: With a missing cell, at most; 0 if samples have some.
+        replaced: Released number of those whose numbers were not released: they show the nearest that were.
+    """
+
+    beyond: float = 0.0
+    missing: float = 0.0
+    replaced: float = 0.0
 
 
 def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tuple[Loss, ...]:
@@ -130,7 +141,7 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
 
 
 def losses_of_release(
-    encoder: TableEncoder, n_rows: float, converted: Mapping[str, Verdict], hidden: Mapping[str, float]
+    encoder: TableEncoder, n_rows: float, converted: Mapping[str, Verdict], hidden: Mapping[str, Hidden]
 ) -> tuple[Loss, ...]:
     """Return the losses of a fit that its encoder does not show, one at most for each column.
 
@@ -140,23 +151,14 @@ def losses_of_release(
         encoder: The encoder of the fit.
         n_rows: Released number of rows.
         converted: Votes on the kinds of columns.
-        hidden: Rows that noise may hide beyond either end of a column's range, or in categories that it lacks.
+        hidden: Rows that noise hides, by column.
     """
     found = {}
     for name, rows in hidden.items():
         column = encoder.columns[encoder.positions[name]].encoder if name in encoder.positions else None
-        share = min(rows / n_rows, 1.0)
-        if column is None or share < TOLD_BEYOND:
-            continue
-        if not is_on_lattice(column):
-            share = min(math.ceil(share / _COARSE) * _COARSE, 1.0)
-            where = "in categories that were not released; others take their place"
-        elif not column.is_unseen and column.edges[-1] - column.edges[0] > SHORT:
-            where = "beyond either end of its range; they show the end"
-        else:
-            continue
-        text = f"noise may hide up to {100 * share:.0f}% of the rows {where}"
-        found[name] = Loss(name, "ends", None, text, f"{key_of(name)}: {column.column.saving_line}")
+        loss = None if column is None else _hidden(column, rows, n_rows)
+        if loss is not None:
+            found[name] = loss
     for name, verdict in converted.items():
         if verdict.lost >= TOLD_SHARE:
             text = (
@@ -165,6 +167,38 @@ def losses_of_release(
             )
             found[name] = Loss(name, "converted", min(float(verdict.lost), 1.0), text, verdict.line)
     return tuple(loss for name, loss in found.items() if name in encoder.schema)
+
+
+def _hidden(encoder: ColumnEncoder, hidden: Hidden, n_rows: float) -> Loss | None:
+    """Return the loss of the rows of a column that noise hides; ``None`` for few."""
+    beyond, missing, replaced = (min(rows / n_rows, 1.0) for rows in hidden)
+    name, key, said = encoder.name, key_of(encoder.name), []
+    if replaced >= TOLD_SHARE:
+        text = (
+            f"about {100 * replaced:.0f}% of the rows hold numbers that were not released; the nearest that were take "
+            "their place"
+        )
+        line = f"{key}: {{kind: categorical, categories: [...]}} if its numbers are public"
+        return Loss(name, "unreleased", replaced, text, line)
+    line = f"{key}: {{kind: {encoder.column.kind}, nullable: false}} if none is missing"
+    if is_on_lattice(encoder):
+        if encoder.is_unseen:
+            return None
+        if beyond >= TOLD_SHARE and encoder.edges[-1] - encoder.edges[0] > SHORT:
+            said.append(
+                f"up to {100 * beyond:.0f}% of the rows beyond either end of its range; they show the end"
+            )
+    elif beyond >= TOLD_SHARE:
+        share = 100 * min(math.ceil(beyond / _COARSE) * _COARSE, 1.0)
+        said.append(
+            f"up to {share:.0f}% of the rows in categories that were not released; others take their place"
+        )
+    if said:
+        line = f"{key}: {encoder.column.saving_line}"
+    if missing >= TOLD_SHARE:
+        rows = "" if said else " of the rows"
+        said.append(f"up to {100 * missing:.0f}%{rows} with a missing cell; they show a value")
+    return Loss(name, "ends", None, "noise may hide " + ", and ".join(said), line) if said else None
 
 
 def _in_doubt(related: Related, encoder: TableEncoder) -> Loss | None:

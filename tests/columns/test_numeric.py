@@ -108,6 +108,13 @@ class TestWidened:
         np.testing.assert_array_equal(back, back.astype("float32"))
         assert encoder.contains(pd.Series(cells))
 
+    def test_those_of_a_csv_are_found_as_well(self):
+        """They were read as decimals before the vote, which then saw none."""
+        cells = pd.Series([repr(value) for value in self.STORED.tolist()], dtype=object)
+        read = Numeric(name="a").of_text(cells)
+        np.testing.assert_array_equal(read, self.STORED)
+        assert voted(read.to_numpy()).is_widened
+
     def test_decimals_come_back_to_the_bit(self):
         column = voted(self.STORED)
         low, high = column.to_lattice(pd.Series(self.STORED))[0][[self.STORED.argmin(), self.STORED.argmax()]]
@@ -438,3 +445,22 @@ def test_frequent_numbers_keep_a_declared_precision():
     assert (values.tolist(), counts.tolist()) == ([1.2, 500.5], [2, 1])
     values, _ = Numeric(name="a", dtype="float64", decimals=1).repeated(series, is_exact=True)
     assert values.tolist() == [1.21, 1.23456, 500.5]
+
+
+class TestNumbersThatStandForOthers:
+    """Where few of a column's numbers were found, the nearest stand for the others, unless these crowd in one place."""
+
+    @pytest.mark.parametrize(("n_upper", "has_few"), [(100.0, True), (4_000.0, False)])
+    def test_a_number_never_stands_for_many_rows_with_others(self, n_upper, has_few):
+        """One of 0, 10, ..., 90 and 900: those from 91 to 899 all became 90 or 900."""
+        values = np.array([*range(0, 100, 10), 900], dtype=float)
+        found = spans_.Repeated(values, np.full(11, 1_000.0), False, rest=n_upper + 500, has_few=True)
+        edges = np.array([0, 100, 300, 600, 900, 1_000])
+        mass = np.array([10_500.0, n_upper / 3, n_upper / 3, n_upper / 3, 1_000.0])
+        span = grid.Span(0, 999, edges, mass, known=Outermost(0, 99, 900, 999), counts=mass)
+        encoder, span = spans_.encoder_of_span(
+            Numeric(name="a", dtype="int64", decimals=0), span, 20, 5.0, found
+        )
+        drawn = encoder.inverse_transform(encoder.transform(pd.Series([200, 400, 600] * 40)), RNG)
+        assert np.isin(drawn, values).all() == has_few
+        assert span.replaced == (found.rest if has_few else 0.0)

@@ -41,7 +41,7 @@ def released(values, span, noise=NOISE, seed=0, **options):
     encoder, span = spans.encoder_of_span(column, span, 100, noise, None)
     counts = np.bincount(encoder.transform(pd.Series(values)), minlength=encoder.n_cells).astype(float)
     counts += np.random.default_rng(seed).normal(0, noise, len(counts))
-    found = ReleasedColumn(encoder, counts, noise).with_clear_stand_ins(span)
+    found = ReleasedColumn(encoder, counts, noise).of_span(span)
     found = found.tightened(span) if column.bounds is None else found
     assert found.counts.sum() + found.cut.sum() == pytest.approx(counts.sum())
     assert len(found.counts) == found.encoder.n_cells
@@ -99,6 +99,16 @@ class TestKept:
         assert shares(column, 999)[0] == pytest.approx(0.012, abs=0.006)
 
 
+def test_one_next_to_an_end_is_a_number_like_others():
+    """Hours a week: 99 of them is one more than 98, and counts as the range's end where that was found to be 80."""
+    column, wide = Numeric(name="a", decimals=0, dtype="int64"), np.array([0, 20_000])
+    assert not np.isin([97, 98, 99], standins.places_apart(column, wide, 1, 80)).any()
+    assert np.isin([-9, 0, 99, 998], standins.places_apart(column, wide, 1, 40)).all()
+    assert np.isin([99, 9_999], standins.places_apart(column, wide, 5, 120)).all()
+    assert standins.places_apart(column, wide, -40, 10).min() < -80
+    assert -77 not in standins.places_apart(column, wide, -40, 10)
+
+
 class TestNotMadeUp:
     def test_a_column_without_them_is_as_it_was(self):
         """Forty cells more of noise: without a clear one, edges are those of a fit that has no such cells."""
@@ -126,11 +136,10 @@ class TestNotMadeUp:
 
     def test_narrow_cells_of_a_range_are_not_cut(self):
         """Of [96, 98) half of the rows vanished with an unclear 97, and of [98, 100) all."""
-        edges, places = (
-            np.array([0, 64, 96, 98, 100, 512, 4_096]),
-            np.array([-9, 0, 97, 98, 99, 499, 999, 9_999]),
-        )
-        assert standins.apart(places, edges, 0, 1_023).tolist() == [-9, 0, 499, 999, 9_999]
+        column = Numeric(name="a", decimals=0, dtype="int64")
+        found = standins.places_apart(column, np.array([0, 64, 96, 98, 100, 512, 4_096]), 0, 1_023)
+        assert not np.isin([97, 98, 99], found).any()
+        assert np.isin([-9, 999, 9_999], found).all()
 
     def test_counts_around_them_are_those_of_the_rows_in_the_mean(self):
         values = np.random.default_rng(4).lognormal(4.5, 0.8, 20_000).round().astype(int)
@@ -142,6 +151,13 @@ class TestNotMadeUp:
             near = (edges[:-1] <= 99) & (edges[1:] > 97)
             offs.append(((found.counts[1:] - exact) / NOISE)[near].mean())
         assert abs(np.mean(offs)) < 4 / np.sqrt(len(offs))
+
+    def test_a_count_from_zero_on_has_none(self):
+        """Its first cell goes on below zero: cells of single integers, as those of pairs are, are not of one number."""
+        values = np.arange(5_000) % 5
+        found = released(values, span_of(values))
+        assert found.encoder.exact is None
+        assert found.encoder.edges.tolist() == [0, 1, 2, 3, 4, 5]
 
     def test_numbers_that_have_a_cell_each_stay_as_they_are(self):
         edges = np.arange(90, 102)

@@ -225,7 +225,7 @@ class TestWhatItHolds:
     def test_generator_and_released_counts_only(self, private, private_saved):
         header, tensors = _open(private_saved)
         assert set(header) == {
-            *("format", "version", "schema", "columns", "privacy", "n_rows", "marginals", "params")
+            *("format", "version", "schema", "columns", "privacy", "n_rows", "marginals", "params", "told")
         }
         for name in tensors:
             kind, rest = name.split(".", 1)

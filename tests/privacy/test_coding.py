@@ -121,17 +121,27 @@ def test_many_columns_share_the_codes():
 @pytest.mark.parametrize(
     ("listed", "n_rows", "hidden"),
     [
-        (("A", "X"), 950.0, {"grade": 50 + 2 * 36.06}),  # 50 rows, with a standard deviation of 36
-        (("A", "X"), 880.0, {"grade": -20 + 2 * 36.06}),
-        (("A", "X"), 1_050.0, {}),  # not noise alone: the loss of released shares tells of them
-        (("yes", "no"), 950.0, {}),  # a set of public words that is whole
+        (("A", "X"), 950.0, 50 + 2 * 36.06),  # 50 rows, with a standard deviation of 36
+        (("A", "X"), 880.0, -20 + 2 * 36.06),
+        (("A", "X"), 1_050.0, 0.0),  # not noise alone: the loss of released shares tells of them
+        (("yes", "no"), 950.0, 0.0),  # a set of public words that is whole
     ],
 )
 def test_categories_that_noise_may_hide(listed, n_rows, hidden):
     column = Categorical(name="grade", categories=listed, dtype="object")
     counts = np.array([0.0, 600.0, 300.0, np.nan])
     table = ReleasedTable(Schema([column]), (ReleasedColumn(column.encoder(), counts, 20.0),), n_rows, 10.0)
-    assert table.hidden_rows == pytest.approx(hidden, abs=0.1)
+    found = table.hidden_rows["grade"]
+    assert found.beyond == pytest.approx(hidden, abs=0.1)
+    assert (found.missing, found.replaced) == (60.0, 0.0)
+
+
+def test_missing_cells_that_a_sample_shows_are_not_hidden():
+    column = Numeric(name="a", bounds=(0, 1), decimals=0, dtype="float64")
+    for n_missing, hidden in ((61.0, 0.0), (59.0, 60.0), (-30.0, 60.0)):
+        released = ReleasedColumn(column.encoder(), np.array([n_missing, 400.0, 500.0]), 20.0)
+        table = ReleasedTable(Schema([column]), (released,), 1_000.0, hidden={"a": 90.0})
+        assert table.hidden_rows["a"] == (90.0, hidden, 0.0)
 
 
 def test_the_noise_of_the_number_of_rows_is_that_of_all_estimates():

@@ -10,7 +10,7 @@ from tabgan.columns.vote import Verdict
 from tabgan.schema import Boolean, Categorical, Numeric, Schema
 from tabgan.table.coded import CodedColumn, code_column
 from tabgan.table.codes import TableEncoder
-from tabgan.table.losses import Loss, losses_of, losses_of_release, say
+from tabgan.table.losses import Hidden, Loss, losses_of, losses_of_release, say
 
 N = 1_000.0
 
@@ -137,11 +137,14 @@ class TestOfRelease:
     FLAG = coded(Numeric(name="flag", bounds=(0, 1), decimals=0, dtype="Int64"), [0, 500, 500])
     SCALE = coded(Numeric(name="scale", bounds=(1, 4), decimals=0, dtype="Int64"), [0] + [250] * 4)
 
-    def found(self, hidden=0.0, lost=0.0, columns=(AGE, FLAG)):
+    def found(self, hidden=0.0, lost=0.0, columns=(AGE, FLAG), missing=0.0, replaced=0.0):
         encoder = TableEncoder(Schema([column.encoder.column for column in columns]), columns)
         verdict = Verdict(columns[0].encoder.column, True, "age: {kind: categorical}", lost)
         return losses_of_release(
-            encoder, N, {"age": verdict}, dict.fromkeys(("age", "flag", "scale", "gone"), hidden)
+            encoder,
+            N,
+            {"age": verdict},
+            dict.fromkeys(("age", "flag", "scale", "gone"), Hidden(hidden, missing, replaced)),
         )
 
     def test_rows_beyond_a_range(self):
@@ -149,7 +152,7 @@ class TestOfRelease:
         assert (loss.column, loss.kind, loss.share) == ("age", "ends", None)  # flags do not go on
         assert "up to 12% of the rows beyond either end" in loss.text
         assert loss.remedy == "age: {kind: numeric, bounds: [low, high]}"
-        assert self.found(hidden=49.0) == ()
+        assert self.found(hidden=9.0) == ()
         (short,) = self.found(hidden=120.0, columns=(self.SCALE, self.FLAG))
         assert (short.column, short.kind) == ("scale", "ends")  # 0 to 9 may show as 1 to 6
 
@@ -159,15 +162,33 @@ class TestOfRelease:
             column.encoder(), np.arange(4), np.array([0.0, 600, 400, 0]), np.ones(4, dtype=bool)
         )
         encoder = TableEncoder(Schema([column]), [grade])
-        (loss,) = losses_of_release(encoder, N, {}, {"grade": 61.0})
+        (loss,) = losses_of_release(encoder, N, {}, {"grade": Hidden(61.0)})
         assert (loss.column, loss.kind, loss.share) == ("grade", "ends", None)
         assert loss.text == (
             "noise may hide up to 10% of the rows in categories that were not released; others take their place"
         )
         assert loss.remedy == "grade: {kind: categorical, categories: [...]}"
-        assert losses_of_release(encoder, N, {}, {"grade": 49.0}) == ()
+        assert losses_of_release(encoder, N, {}, {"grade": Hidden(9.0)}) == ()
         say((loss, self.found(hidden=120.0)[0]), ["years"])
         assert [line[:6] for line in caplog.messages[0].splitlines()[1:]] == ["  grad", "  age:"]
+
+    def test_missing_cells_that_noise_hides(self):
+        age, flag = self.found(missing=20.0)
+        assert age.text == "noise may hide up to 2% of the rows with a missing cell; they show a value"
+        assert age.remedy == "age: {kind: numeric, nullable: false} if none is missing"
+        assert flag.column == "flag"
+        (age, flag) = self.found(hidden=120.0, missing=20.0)
+        assert age.text == (
+            "noise may hide up to 12% of the rows beyond either end of its range; they show the end, and up to 2% "
+            "with a missing cell; they show a value"
+        )
+        assert self.found(missing=9.0) == ()
+
+    def test_numbers_that_the_nearest_released_ones_stand_for(self):
+        (age, _) = self.found(hidden=120.0, missing=20.0, replaced=230.0)
+        assert (age.kind, age.share) == ("unreleased", 0.23)
+        assert "about 23% of the rows hold numbers that were not released" in age.text
+        assert Loss.of_release(age.to_dict(), ["age"]) == age
 
     def test_values_of_another_kind(self):
         (loss,) = self.found(hidden=120.0, lost=0.08)

@@ -313,7 +313,7 @@ class _Door:
                 released.append(self._count(column.encoder(), noise))
                 continue
             encoder, span = spans_.encoder_of_span(column, span, n_cells, stddev, known)
-            counted = self._count(encoder, noise).with_clear_stand_ins(span)
+            counted = self._count(encoder, noise).of_span(span)
             released.append(counted.tightened(span) if column.bounds is None and span.is_seen else counted)
         return released
 
