@@ -173,6 +173,12 @@ def numbers_of(column: Column, span: Span | None) -> list[float]:
     return numbers
 
 
+def unseen_encoders(columns: Sequence[Column], spans: Mapping[str, Span]) -> list[LatticeEncoder]:
+    """Return encoders of the columns whose range did not rise above the noise."""
+    unseen = [c for c in columns if has_range(c) and c.name in spans and not spans[c.name].is_seen]
+    return [column.lattice_encoder(np.array([0, 1])) for column in unseen]
+
+
 def repeating(columns: Sequence[Column], spans: Mapping[str, Span], n_cells: int) -> list[LatticeColumn]:
     """Return the columns whose range has too many numbers for a cell each, and in which some may be frequent."""
     return [

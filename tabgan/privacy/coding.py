@@ -8,14 +8,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from tabgan._util.yaml import key_of
 from tabgan.columns import rounding
-from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.spans import tapered
-from tabgan.errors import DataError
 from tabgan.privacy.plan import Plan
-from tabgan.privacy.released import Marginal, ReleasedColumn, ReleasedTable
+from tabgan.privacy.released import Marginal, ReleasedColumn, ReleasedTable, check_seen
 from tabgan.table.coded import CodedColumn, code_column
 from tabgan.table.codes import TableEncoder
 from tabgan.table.merged import Merged, coarse_of
@@ -52,23 +49,6 @@ def code_table(released: ReleasedTable, plan: Plan, mu: float, merged: Sequence[
     coded = list(map(_emphasised, columns, released.columns))
     known = {each.encoder.name: each.encoder.column for each in coded}
     return TableEncoder(released.schema.replace([known.get(c.name, c) for c in released.schema]), coded)
-
-
-def check_seen(encoders: Sequence[ColumnEncoder]) -> None:
-    """Raise if a sample could show no value of some columns, and no missing one: none is made up.
-
-    Raises:
-        DataError: naming all of them, with the line of a schema that each needs.
-    """
-    unseen = [each for each in encoders if is_on_lattice(each) and each.is_unseen and not each.is_nullable]
-    if not unseen:
-        return
-    who, their, they = ("Column", "its", "it") if len(unseen) == 1 else ("Columns", "their", "they")
-    lines = (f"{key_of(e.name)}: {{kind: {e.column.kind}, bounds: [low, high]}}" for e in unseen)
-    raise DataError(
-        f"{who} {', '.join(repr(each.name) for each in unseen)}: the noise hides where {their} values lie, and {they} "
-        f"can hold no missing ones. Declare {their} bounds ({', '.join(lines)}), raise epsilon, or drop columns."
-    )
 
 
 def resolution_of(released: ReleasedTable, plan: Plan, mu: float) -> tuple[int, int, float]:

@@ -13,17 +13,18 @@ from typing import NamedTuple, cast
 import numpy as np
 import pandas as pd
 
+from tabgan._util.yaml import key_of
 from tabgan.columns import Column
 from tabgan.columns.combination import stand_in
 from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.grid import Span
 from tabgan.columns.keys import Value, typed
-from tabgan.columns.lattice import LatticeColumn, LatticeEncoder
+from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, is_on_lattice
 from tabgan.columns.occupied import LIKELY
 from tabgan.columns.spans import IN_DOUBT, Repeated, tightened, with_clear_stand_ins
 from tabgan.columns.vote import Verdict
 from tabgan.columns.words import are_found, is_whole_set, is_word, stand_out
-from tabgan.errors import ConfigError
+from tabgan.errors import ConfigError, DataError
 from tabgan.privacy.plan import Plan, look_together, parts_of_looks, with_coarser
 from tabgan.schema import Schema
 from tabgan.table.coded import MISSING_SIGNAL, POOL_SIGNAL, pool_noise
@@ -292,6 +293,23 @@ def check_declared_rows(schema: Schema, names: Iterable[str], plan: Plan) -> Non
             f"about {needed} are needed for any column to rise above the noise. Raise epsilon, or drop columns. "
             "No row was read, and nothing is spent."
         )
+
+
+def check_seen(encoders: Sequence[ColumnEncoder]) -> None:
+    """Raise if a sample could show no value of some columns, and no missing one: none is made up.
+
+    Raises:
+        DataError: naming all of them, with the line of a schema that each needs.
+    """
+    unseen = [each for each in encoders if is_on_lattice(each) and each.is_unseen and not each.is_nullable]
+    if not unseen:
+        return
+    who, their, they = ("Column", "its", "it") if len(unseen) == 1 else ("Columns", "their", "they")
+    lines = (f"{key_of(e.name)}: {{kind: {e.column.kind}, bounds: [low, high]}}" for e in unseen)
+    raise DataError(
+        f"{who} {', '.join(repr(each.name) for each in unseen)}: the noise hides where {their} values lie, and {they} "
+        f"can hold no missing ones. Declare {their} bounds ({', '.join(lines)}), raise epsilon, or drop columns."
+    )
 
 
 def combined(first: ReleasedColumn, closer: ReleasedColumn) -> ReleasedColumn:

@@ -294,7 +294,10 @@ def _line_of_text(column: Column, kind: LossKind) -> str:
     line = f"{key}: {column.saving_line}"
     if kind == "unreleased":
         return line
-    return f"{key}: {{kind: identifier}} if it is a key, {{kind: text}} if the form of its cells is enough, else {line}"
+    return (
+        f"{key}: {{kind: identifier}} if it is a key, {{kind: text}} if the form of its cells is enough, "
+        f"{{kind: duration}} for lengths of time such as 38:31:00, else {line}"
+    )
 
 
 def _is_made_up(column: CodedColumn) -> bool:

@@ -6,12 +6,12 @@ import pytest
 
 from tabgan.errors import DataError
 from tabgan.privacy import coding
-from tabgan.privacy.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, check_seen, code_table, one_way_marginals
+from tabgan.privacy.coding import MAX_BINS, MAX_WIDTH, MIN_BINS, code_table, one_way_marginals
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.release import release_table
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import make_plan
-from tabgan.privacy.released import ReleasedColumn, ReleasedTable, pool_rows
+from tabgan.privacy.released import ReleasedColumn, ReleasedTable, check_seen, pool_rows
 from tabgan.schema import Boolean, Categorical, Numeric, Schema
 from tabgan.table.coded import code_column
 

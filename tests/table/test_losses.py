@@ -59,7 +59,8 @@ def test_categories_that_were_not_released(unreleased, said):
         ("patient_id", "{kind: identifier}"),
         (
             "Blutdruck",
-            "{kind: identifier} if it is a key, {kind: text} if the form of its cells is enough, else Blutdruck: "
+            "{kind: identifier} if it is a key, {kind: text} if the form of its cells is enough, "
+            "{kind: duration} for lengths of time such as 38:31:00, else Blutdruck: "
             "{kind: categorical, categories: [...]}",
         ),
     ],

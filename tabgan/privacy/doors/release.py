@@ -39,6 +39,7 @@ from tabgan.privacy.released import (
     N_ROWS,
     ReleasedColumn,
     ReleasedTable,
+    check_seen,
     combined,
     found_together,
     looks_of,
@@ -78,7 +79,8 @@ def release_table(
             can be read that way.
 
     Raises:
-        DataError: the noisy row count is too small for the plan.
+        DataError: the noisy row count is too small for the plan, or noise hides the range of a column that cannot be
+            missing; then later stages are not charged.
     """
     door = _Door(rows_of(df), plan, measurer, untyped_text)
     columns = door.name_kinds(declared)
@@ -87,6 +89,7 @@ def release_table(
     modelled = [c for c in columns if c.is_modelled]
     n_cells = grid.fine_cells(n_rows, plan.noise_stddev("one_way", len(modelled)))
     columns, spans = door.find_spans(columns, n_cells)
+    check_seen(spans_.unseen_encoders(columns, spans))
     modelled = [c for c in columns if c.is_modelled]
     released = door.measure(modelled, spans, n_rows, n_cells)
     released = door.find_roundness(released)
