@@ -23,6 +23,9 @@ from tabgan.columns.occupied import Outermost
 #: that may have none of them where only they are sampled.
 LEAST_FREQUENT, NEARLY_ALL = 5, 0.03
 
+#: The same share, at most, where it may be noise: in many columns noise would explain a fifth of the rows.
+MOST_IN_DOUBT = 0.08
+
 #: Share of the rows with a number up to which those without a frequent one are sampled as the nearest of these, where a
 #: column is known to have few numbers; standard deviations of the noise by which the number of others may be higher.
 MOST_OTHERS, IN_DOUBT = 0.25, 2.0
@@ -98,7 +101,7 @@ class Repeated:
         rest = n_present - counts.sum()
         explained = max(
             NEARLY_ALL * (counts.sum() - counts.max(initial=0.0)),
-            2 * noise_stddev * math.sqrt(len(counts) + 2),
+            min(2 * noise_stddev * math.sqrt(len(counts) + 2), MOST_IN_DOUBT * n_present),
         )
         return cls(values, counts, bool(rest <= explained), float(rest), doubtful=doubtful)
 

@@ -464,3 +464,9 @@ class TestNumbersThatStandForOthers:
         drawn = encoder.inverse_transform(encoder.transform(pd.Series([200, 400, 600] * 40)), RNG)
         assert np.isin(drawn, values).all() == has_few
         assert span.replaced == (found.rest if has_few else 0.0)
+
+    @pytest.mark.parametrize(("others", "is_all"), [(350.0, True), (1_500.0, False)])
+    def test_noise_explains_few_rows_with_others_at_most(self, others, is_all):
+        """Of 55 columns noise has a deviation of 950 rows: numbers above 18, 14% of the rows, all became 18."""
+        found = dict.fromkeys(map(float, range(18)), 8_500.0 / 18)
+        assert spans_.Repeated.of(found, 8_500.0 + others, 210.0).is_all == is_all
