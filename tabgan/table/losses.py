@@ -31,6 +31,9 @@ logger = logging.getLogger(__name__)
 #: Least share of rows without a released value that is reported.
 TOLD_SHARE = 0.01
 
+#: The same of rows that noise may hide in categories that were not released, of which most tables have none.
+TOLD_CATEGORIES = 0.05
+
 LossKind = Literal["unreleased", "unseen", "constant", "inexact", "converted", "ends"]
 
 #: Kinds of columns by which no sample tells rows apart.
@@ -188,7 +191,7 @@ def _hidden(encoder: ColumnEncoder, hidden: Hidden, n_rows: float) -> Loss | Non
             said.append(
                 f"up to {100 * beyond:.0f}% of the rows beyond either end of its range; they show the end"
             )
-    elif beyond >= TOLD_SHARE:
+    elif beyond >= TOLD_CATEGORIES:
         share = 100 * min(math.ceil(beyond / _COARSE) * _COARSE, 1.0)
         said.append(
             f"up to {share:.0f}% of the rows in categories that were not released; others take their place"
