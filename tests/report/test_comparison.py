@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 
@@ -95,6 +96,14 @@ def test_all_text_is_escaped(tmp_path):
         assert "INTERNAL" in page
     assert "default-src 'none'" in (tmp_path / "c.html").read_text()
     assert "<html" not in FOUND._repr_html_()
+
+
+def test_on_a_phone_every_figure_says_of_which_system_it_is(tmp_path):
+    """Columns of tables were cut off at 390 pixels: each row is a block there, and its cells have names."""
+    page = FOUND.to_html(tmp_path / "c.html").read_text()
+    (figures,) = re.findall(r"<tr><th scope=\"row\" title.*?</tr>", page, re.DOTALL)
+    assert re.findall(r'<td class="number[^"]*" data-label="([^"]*)"', figures) == ["reference", "&lt;", "b"]
+    assert page.count('<table class="stack">') == page.count("<table") >= 2
 
 
 def test_groups_without_a_difference_have_no_column_of_zeros(tmp_path):
