@@ -247,6 +247,6 @@ def test_the_site_is_built_without_a_warning_and_loads_nothing_from_elsewhere(tm
             assert not found, (page.name, found)
             if page.name != "404.html":  # its links lead from the root
                 assert not dead_links(page), page.name
-    model = (tmp_path / "reference" / "api" / "model" / "index.html").read_text(encoding="utf-8")
+    model = (tmp_path / "reference" / "api" / "model.html").read_text(encoding="utf-8")
     assert "check_cap" in model
     assert not re.search("check_room|No longer used", model)

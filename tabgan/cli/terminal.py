@@ -357,7 +357,7 @@ def show_ledger(console: Console, summary: LedgerSummary) -> None:
 
 
 def _fits(summary: LedgerSummary) -> Table:
-    names, began = Column("fit", overflow="fold"), Column("began (UTC)")
+    names, began = Column("fit", overflow="fold"), Column("began (UTC)", min_width=10)
     others = [Column(name, no_wrap=True) for name in ("promised", "spent", "releases", "state")]
     table = Table(names, began, *others, box=SIMPLE, padding=(0, 1, 0, 0))
     for fit in summary.fits:
