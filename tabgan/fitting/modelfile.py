@@ -307,12 +307,10 @@ def _fitted_of(header: dict[str, Any], tensors: dict[str, torch.Tensor], device:
     if len({loss.column for loss in told}) < len(told) or hides:
         raise ValueError
     persons = tuple(header.get("persons", ()))
-    fitted = Fitted(
-        encoder, generator.to(device).eval(), privacy, n_rows, form, answer, marginals, told, persons
-    )
-    if [each.column for each in fitted.shown_persons] != list(persons):
+    if not set(persons) <= set(schema.names) or len(set(persons)) < len(persons):
         raise ValueError
-    return fitted
+    generator = generator.to(device).eval()
+    return Fitted(encoder, generator, privacy, n_rows, form, answer, marginals, told, persons)
 
 
 def _reduction_of(schema: Schema, header: dict[str, Any]) -> Reduction | None:

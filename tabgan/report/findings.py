@@ -280,7 +280,13 @@ def _persons(persons: Sequence[Shown]) -> list[Finding]:
         "contract, and many rows hold it: the guarantee protects rows, not those who have many. Have the values made "
         "up, drop the column, or declare the entity whose rows belong together."
     )
-    return [Finding("attention", "Persons", text, tuple(each.column for each in persons))]
+    n_values = sum(each.n_values for each in persons)
+    brief = (
+        f"Synthetic rows show {n_values:,} value{'' if n_values == 1 else 's'} that by the name of the column "
+        f"{'is' if n_values == 1 else 'are'} of one person, account or contract each: the guarantee protects rows, "
+        "and these have many."
+    )
+    return [Finding("attention", "Persons", text, tuple(each.column for each in persons), brief)]
 
 
 def _overlap(evaluation: Evaluation) -> list[Finding]:

@@ -198,6 +198,14 @@ class TestRoundTrip:
             _write(tmp_path / "wrong", header | {"csv": wrong}, tensors)
             _refused(tmp_path / "wrong")
 
+    @pytest.mark.parametrize("wrong", [["nobody"], ["town", "town"], "town", [["town"]], 3])
+    def test_persons_are_columns(self, file, tmp_path, wrong):
+        header, tensors = _open(file)
+        _write(tmp_path / "wrong", header | {"persons": wrong}, tensors)
+        _refused(tmp_path / "wrong")
+        _write(tmp_path / "other", header | {"persons": ["town"]}, tensors)
+        assert TabGAN.load(tmp_path / "other")._fitted.shown_persons == ()  # its name is not of a person
+
     def test_says_what_was_promised(self, private, plain, tmp_path):
         for model, is_private in ((private, True), (plain, False)):
             model.save(tmp_path / "m")

@@ -78,6 +78,9 @@ def test_a_fit_says_so(caplog, tmp_path):
         (finding,) = [each for each in report.data.findings if each.subject == "Persons"]
         assert (finding.status, finding.columns) == ("attention", ("iban",))
         assert "3 values of a column for which a schema would say {kind: pii, provider: iban}" in finding.text
+        assert finding.brief.startswith(
+            "Synthetic rows show 3 values that by the name of the column are of one"
+        )
         assert "| iban | 3 |" in report.to_markdown(tmp_path / "card.md").read_text()
     assemble(model, tmp_path / "release", title="people", pdf=False)
     statement = json.loads((tmp_path / "release" / "dp-statement.json").read_text())
