@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -19,11 +20,23 @@ def log_to_stderr(prefix: str = "") -> None:
     Args:
         prefix: Begins each message; in the style of ``logging``, such as ``"%(processName)s: "``.
     """
-    handler = logging.StreamHandler()
+    handler = _ToStderr()
     handler.addFilter(logging.Filter("tabgan"))
     form = f"%(asctime)s %(levelname)s: {prefix}%(message)s"
     handler.setFormatter(logging.Formatter(form, DATES))
     logging.basicConfig(handlers=[handler], force=True)
+
+
+class _ToStderr(logging.Handler):
+    """A handler that writes to the stderr of the moment, which bars replace meanwhile: its lines stand above them."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write a line."""
+        try:
+            sys.stderr.write(f"{self.format(record)}\n")
+            sys.stderr.flush()
+        except Exception:  # as other handlers do: the log stops nothing
+            self.handleError(record)
 
 
 @contextmanager
