@@ -25,6 +25,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from tabgan.columns.values import whole_seconds
+
 #: Bytes of a value in its canonical form: a tag, and a payload of 16.
 WIDTH = 17
 
@@ -130,12 +132,8 @@ def _numbers(values: np.ndarray, key: bytes) -> np.ndarray:
 def _moments(values: np.ndarray, offsets: Any) -> np.ndarray:
     """Return the canonical bytes of moments on the wall clock, with their seconds from UTC."""
     is_there = ~np.isnat(values)
-    seconds = values.astype("datetime64[s]")
     payload = np.zeros(len(values), dtype=_PAYLOAD)
-    payload["second"] = seconds.astype(np.int64)
-    payload["nanosecond"] = np.where(
-        is_there, (values - seconds).astype("timedelta64[ns]").astype(np.int64), 0
-    )
+    payload["second"], payload["nanosecond"] = whole_seconds(values)
     payload["offset"] = offsets
     cells = _blank(len(values))
     cells[:, 0], cells[:, 1:] = _MOMENT, _as_bytes(payload)

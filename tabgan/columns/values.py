@@ -45,6 +45,9 @@ _ISO = re.compile(
 
 _EPOCH = dt.datetime(1970, 1, 1)
 
+#: Parts of a second in the units in which pandas counts moments.
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
+
 #: Words that programs write for a missing value, pandas' own list. In a column of text each may be a value as well.
 MISSING_WORDS = frozenset(
     [
@@ -186,8 +189,8 @@ def seconds(
         zone: Zone of the wall clock: moments that say theirs are converted. ``None`` takes each by its own.
     """
     if _is_datetime(series.dtype):
-        found = _wall_clock(series, zone).to_numpy(dtype="datetime64[s]", na_value=np.datetime64("NaT", "s"))
-        return found.astype(np.int64), ~np.isnat(found)
+        found = _wall_clock(series, zone).to_numpy()
+        return whole_seconds(found)[0], ~np.isnat(found)
     clocks = _clocks(series, format_, zone)
     present = np.array([clock is not None for clock in clocks], dtype=bool)
     return np.array([0 if clock is None else clock[0] for clock in clocks], dtype=np.int64), present
@@ -196,8 +199,9 @@ def seconds(
 def moments(series: pd.Series, format_: str | None, zone: dt.tzinfo | None = None) -> np.ndarray:
     """Return ``(rows,)`` float64 seconds as :func:`seconds`, with fractions, NaN where there is no value."""
     if _is_datetime(series.dtype):
-        found = _wall_clock(series, zone).to_numpy().astype("datetime64[us]")
-        return np.where(np.isnat(found), np.nan, found.astype(np.int64) / 1e6)
+        found = _wall_clock(series, zone).to_numpy()
+        second, nanosecond = whole_seconds(found)
+        return np.where(np.isnat(found), np.nan, second + nanosecond // 1_000 / 1e6)
     clocks = _clocks(series, format_, zone)
     return np.array(
         [np.nan if clock is None else clock[0] + clock[1] / 1e6 for clock in clocks], dtype=np.float64
@@ -250,6 +254,20 @@ def elapsed(series: pd.Series) -> tuple[np.ndarray, np.ndarray]:
             numbers.append(duration_of(value))
     present = np.array([number is not None for number in numbers], dtype=bool)
     return np.array([number or 0.0 for number in numbers], dtype=np.float64), present
+
+
+def whole_seconds(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(rows,)`` int64 seconds since 1970 of datetime64, rounded down, and the nanoseconds beyond; any for NaT.
+
+    The first moments that nanoseconds can count round down to a second that they cannot: NumPy's own conversion wraps
+    around there, and from 2.5 on it raises.
+    """
+    per_second = _PER_SECOND.get(np.datetime_data(values.dtype)[0])
+    if per_second is None:
+        found = values.astype("datetime64[s]")
+        return found.astype(np.int64), (values - found).astype("timedelta64[ns]").astype(np.int64)
+    numbers = values.astype(np.int64)
+    return numbers // per_second, numbers % per_second * (10**9 // per_second)
 
 
 def _is_datetime(dtype: Dtype) -> bool:
@@ -414,12 +432,13 @@ def _clock(value: object, zone: dt.tzinfo | None = None) -> tuple[int, int] | No
 
 def _numpy_clock(value: np.datetime64) -> tuple[int, int] | None:
     """Return a moment's second and microsecond, ``None`` where 64 bits cannot count its seconds."""
-    second = value.astype("datetime64[s]")
-    is_coarser = np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D", "h", "m", "s")
-    if np.isnat(second) or (is_coarser and second.astype(value.dtype) != value):
+    if np.isnat(value):
         return None
-    fraction = 0 if is_coarser else int((value - second) / np.timedelta64(1, "us"))
-    return int(second.astype(np.int64)), fraction
+    second, nanosecond = (int(each[0]) for each in whole_seconds(np.array([value])))
+    is_coarser = np.datetime_data(value.dtype)[0] in ("Y", "M", "W", "D", "h", "m")
+    if is_coarser and np.datetime64(second, "s").astype(value.dtype) != value:
+        return None
+    return second, nanosecond // 1_000
 
 
 def _text_reader(format_: str | None, zone: dt.tzinfo | None) -> Callable[[str], tuple[int, int] | None]:

@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tabgan.columns import vote_counts
+from tabgan.columns.canonical import canonical_bytes
 from tabgan.columns.keys import keys_of
 from tabgan.columns.kind import read_text
 from tabgan.columns.values import ahead_of_utc, booleans, elapsed, floats, moments, seconds
@@ -184,3 +185,26 @@ def test_text_is_read_whatever_the_columns_are_called():
     assert read["self"].tolist() == [1, pytest.approx(np.nan, nan_ok=True)]
     assert read[""].tolist() == [2, 3]
     assert df["self"].tolist() == ["1", "x"]
+
+
+@pytest.mark.parametrize(
+    ("moment", "second"),
+    [
+        (pd.Timestamp.min, -9_223_372_037),
+        (pd.Timestamp("1677-09-21 00:12:44"), -9_223_372_036),
+        (pd.Timestamp("1969-12-31 23:59:59.999999999"), -1),
+        (pd.Timestamp.max, 9_223_372_036),
+    ],
+)
+def test_the_first_and_last_moments_of_nanoseconds_are_read_as_all_others(moment, second):
+    """NumPy wraps around, or from 2.5 on raises, where the whole second lies before the first nanosecond."""
+    column, cells = (
+        pd.Series([moment, pd.NaT], dtype="datetime64[ns]"),
+        pd.Series([moment, None], dtype=object),
+    )
+    for series in (column, cells):
+        found, present = seconds(series, None)
+        assert (found[0], present.tolist()) == (second, [True, False])
+        assert moments(series, None)[0] == pytest.approx(second, abs=1.0)
+    assert moments(column, None)[0] == moments(cells, None)[0]
+    assert (canonical_bytes(column, b"k" * 32, 3) == canonical_bytes(cells, b"k" * 32, 3)).all()

@@ -102,6 +102,8 @@ class TestSqlite:
             TabGAN(1.0).fit(source, ledger=tmp_path / "a.ledger")
         assert not file.exists()
         assert not (tmp_path / "a.ledger").exists()
+        if is_engine:
+            database.dispose()
 
     def test_a_file_that_is_damaged_while_it_is_read(self, tmp_path, monkeypatch):
         monkeypatch.setattr(databases, "_PART_ROWS", 10)
@@ -204,6 +206,7 @@ class TestAdbc:
             with sqlite3.connect(path) as connection:
                 connection.execute("create table t (c)")
                 connection.executemany("insert into t values (?)", [(row,) for row in rows])
+            connection.close()
             return in_one_frame(open_table(path, table="t"))["c"].tolist()
 
         rows = [0, 1, 2] * 50
