@@ -114,7 +114,7 @@ class Generator(nn.Module):
 
         A code that is drawn with its place has that of the code times the density of the place.
         """
-        found = torch.log_softmax(logits.double(), dim=1).gather(1, codes[:, position, None]).squeeze(1)
+        found = torch.log_softmax(logits, dim=1).gather(1, codes[:, position, None]).squeeze(1).double()
         if not places.shape[1] or str(position) not in self.places:
             return found
         own = self.places_at(position)
