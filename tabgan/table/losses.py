@@ -189,7 +189,7 @@ def _hidden(encoder: ColumnEncoder, hidden: Hidden, n_rows: float) -> Loss | Non
             return None
         if beyond >= TOLD_SHARE and encoder.edges[-1] - encoder.edges[0] > SHORT:
             said.append(
-                f"up to {100 * beyond:.0f}% of the rows beyond either end of its range; they show the end"
+                f"up to {100 * beyond:.0f}% of the rows beyond either end of its range, which show the end"
             )
     elif beyond >= TOLD_CATEGORIES:
         share = 100 * min(math.ceil(beyond / _COARSE) * _COARSE, 1.0)
@@ -200,7 +200,7 @@ def _hidden(encoder: ColumnEncoder, hidden: Hidden, n_rows: float) -> Loss | Non
         line = f"{key}: {encoder.column.saving_line}"
     if missing >= TOLD_SHARE:
         rows = "" if said else " of the rows"
-        said.append(f"up to {100 * missing:.0f}%{rows} with a missing cell; they show a value")
+        said.append(f"up to {100 * missing:.0f}%{rows} with a missing cell, which show a value")
     return Loss(name, "ends", None, "noise may hide " + ", and ".join(said), line) if said else None
 
 

@@ -102,7 +102,7 @@ class TestWhoIsMissing:
         assert (who.empty, who.impossible[0][0], who.is_red) == (("age",), "income", True)
 
     def test_ranges_that_may_go_on_are_told_apart_from_missing_rows(self, full, zoo):
-        text = "noise may hide up to 12% of the rows beyond either end of its range; they show the end"
+        text = "noise may hide up to 12% of the rows beyond either end of its range, which show the end"
         ends = Loss("age", "ends", None, text, "age: {kind: numeric, bounds: [low, high]}")
         who = who_is_missing(zoo.evaluation(), (ends,))
         assert (who.ends, who.columns) == ((ends,), who_is_missing(zoo.evaluation(), ()).columns)

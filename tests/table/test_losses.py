@@ -175,13 +175,13 @@ class TestOfRelease:
 
     def test_missing_cells_that_noise_hides(self):
         age, flag = self.found(missing=20.0)
-        assert age.text == "noise may hide up to 2% of the rows with a missing cell; they show a value"
+        assert age.text == "noise may hide up to 2% of the rows with a missing cell, which show a value"
         assert age.remedy == "age: {kind: numeric, nullable: false} if none is missing"
         assert flag.column == "flag"
         (age, flag) = self.found(hidden=120.0, missing=20.0)
         assert age.text == (
-            "noise may hide up to 12% of the rows beyond either end of its range; they show the end, and up to 2% "
-            "with a missing cell; they show a value"
+            "noise may hide up to 12% of the rows beyond either end of its range, which show the end, and up to 2% "
+            "with a missing cell, which show a value"
         )
         assert self.found(missing=9.0) == ()
 
