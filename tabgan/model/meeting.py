@@ -74,24 +74,12 @@ def met_by_places(
         rng: Source of the draws.
     """
     at_once = max(_HELD // (len(wanted.codes) + logits.shape[1]), 1)
-    parts = []
-    for first in range(0, len(logits), at_once):
-        rows = slice(first, first + at_once)
-        parts.append(
-            _met_by_places(generator, logits[rows], wanted, codes[rows], places[rows], position, rng)
-        )
-    return MetCodes(*(torch.cat(each) for each in zip(*parts, strict=True)))
-
-
-def _met_by_places(
-    generator: Generator,
-    logits: torch.Tensor,
-    wanted: Stretches,
-    codes: torch.Tensor,
-    places: torch.Tensor,
-    position: int,
-    rng: torch.Generator,
-) -> MetCodes:
+    if len(logits) > at_once:
+        parts = [
+            met_by_places(generator, logits[rows], wanted, codes[rows], places[rows], position, rng)
+            for rows in (slice(first, first + at_once) for first in range(0, len(logits), at_once))
+        ]
+        return MetCodes(*(torch.cat(each) for each in zip(*parts, strict=True)))
     device = logits.device
     own, others = (torch.as_tensor(each, device=device) for each in (wanted.codes, wanted.others))
     lows, highs = (torch.as_tensor(each, device=device) for each in (wanted.lows, wanted.highs))
@@ -103,7 +91,8 @@ def _met_by_places(
     else:
         block = generator.places_at(position).block
         low, high = (pushed.at(own - block.start, each) for each in (lows, highs))
-        masses = p[:, block].sum(1, keepdim=True) * pushed.between(own - block.start, lows, highs)
+        widths = pushed.shares[:, own - block.start] * (highs - lows)
+        masses = p[:, block].sum(1, keepdim=True) * pushed.between(low, high, widths)
     joint = torch.cat([masses, p[:, others] * chances[others]], dim=1).clamp_min(0.0).log()
     drawn = draw_codes(joint, rng)
     rows = (drawn < len(own)).nonzero().squeeze(1)

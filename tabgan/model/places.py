@@ -65,16 +65,14 @@ class PlaceDistribution:
         low, high = self.levels.gather(1, below), self.levels.gather(1, below + 1)
         return low + (u * LEVELS - below) * (high - low)
 
-    def between(self, values: torch.Tensor, lows: torch.Tensor, highs: torch.Tensor) -> torch.Tensor:
-        """Return ``(rows, k)`` probabilities of stretches of ``k`` codes of values, counted from their first.
+    def between(self, low: torch.Tensor, high: torch.Tensor, widths: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows, k)`` probabilities between two ``u`` that are ``widths`` apart.
 
         Within one cell of ``u`` it is a product: of a narrow stretch, the difference of two sums would be nothing.
         """
-        first, last = self.at(values, lows), self.at(values, highs)
-        cell, end = ((each * LEVELS).floor().long().clamp_max(LEVELS - 1) for each in (first, last))
+        cell, end = ((each * LEVELS).floor().long().clamp_max(LEVELS - 1) for each in (low, high))
         density = (self.levels.gather(1, cell + 1) - self.levels.gather(1, cell)) * LEVELS
-        narrow = density * self.shares[:, values] * (highs - lows)
-        return torch.where(cell == end, narrow, self.reached(last) - self.reached(first))
+        return torch.where(cell == end, density * widths, self.reached(high) - self.reached(low))
 
     def drawn_between(self, low: torch.Tensor, high: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
         """Return ``(rows,)`` the ``u`` that a ``part``, in [0, 1], of the probability between two others lies below."""

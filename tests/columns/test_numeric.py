@@ -448,7 +448,7 @@ def test_frequent_numbers_keep_a_declared_precision():
 
 
 class TestNumbersThatStandForOthers:
-    """Where few of a column's numbers were found, the nearest stand for the others, unless these crowd in one place."""
+    """The nearest of a column's few found numbers stand for the others, unless these crowd in one place."""
 
     @pytest.mark.parametrize(("n_upper", "has_few"), [(100.0, True), (4_000.0, False)])
     def test_a_number_never_stands_for_many_rows_with_others(self, n_upper, has_few):
