@@ -136,6 +136,8 @@ ORDER = [
     "model.margins",
     "model.loglinear",
     "model.places",
+    "model.formulas",
+    "model.suggested",
     "model.adversary.critic",
     "model.adversary.natural",
     "model.generator",

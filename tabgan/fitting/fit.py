@@ -146,7 +146,9 @@ def _place(
     tables = measure_places(cells, SHAPE, (rows.codes, rows.places), measurer)
     noise = session.request.plan.noise_stddev("places", len(tallies))
     for tally, table in zip(tallies, tables or (), strict=bool(tables)):
-        generator.place(tally.position, tally.places.with_table(table, noise))
+        found = tally.places.with_table(table, noise)
+        if found is not None:
+            generator.place(tally.position, found)
     if tables:
         exists = [column.exists for column in measured.encoder.columns]
         keep_shares(generator, exists, session.streams.torch("shares", generator.device))

@@ -28,7 +28,9 @@ from tabgan.io.answers import AnswerForm
 from tabgan.io.dialect import Dialect
 from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
+from tabgan.model.places import Places
 from tabgan.model.sampling import CodeSampler
+from tabgan.model.suggested import columns_of_numbers
 from tabgan.privacy.events import GAIN, MAX_GRAD_NORM, PLACES
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.released import Marginal
@@ -416,9 +418,9 @@ def _check_places(generator: Generator, encoder: TableEncoder, privacy: PrivacyS
         position, places = int(name), generator.places_at(int(name))
         values = encoder.columns[position].values
         of_partners = [encoder.columns[i].values for i in places.partners.tolist()]
-        is_usable = places.block == values and {position, *places.partners.tolist()} <= set(
-            placed_columns(encoder)
-        )
+        able = placed_columns(encoder) if isinstance(places, Places) else columns_of_numbers(encoder)
+        is_usable = places.block == values and position in placed_columns(encoder)
+        is_usable &= set(places.partners.tolist()) <= set(able)
         is_usable &= places.ends.tolist() == [[each.start, each.stop - 1] for each in of_partners]
         if not is_usable or (encoder.names[position],) not in told or name in generator.critics:
             raise ValueError

@@ -9,6 +9,7 @@ from torch import nn
 
 from tabgan._util.tensors import draw_codes, one_hot_product, part
 from tabgan.model.adversary.critic import Critic
+from tabgan.model.formulas import NearFormula
 from tabgan.model.loglinear import LogLinear
 from tabgan.model.places import PlaceDistribution, Places
 
@@ -35,7 +36,7 @@ class Generator(nn.Module):
         self,
         sizes: Sequence[int],
         critics: Mapping[int, Critic] | None = None,
-        places: Mapping[int, Places] | None = None,
+        places: Mapping[int, Places | NearFormula] | None = None,
     ) -> None:
         super().__init__()
         self.sizes = list(sizes)
@@ -62,13 +63,13 @@ class Generator(nn.Module):
         """Add a critic's log-ratio to the logits of a column."""
         self.critics[str(position)] = critic.to(self.device)
 
-    def place(self, position: int, places: Places) -> None:
+    def place(self, position: int, places: Places | NearFormula) -> None:
         """Draw a column's places within its codes from now on."""
         self.places[str(position)] = places.to(self.device)
 
-    def places_at(self, position: int) -> Places:
+    def places_at(self, position: int) -> Places | NearFormula:
         """Return the places of a column that has some."""
-        found: Places = self.places[str(position)]  # type: ignore[assignment]
+        found: Places | NearFormula = self.places[str(position)]  # type: ignore[assignment]
         return found
 
     @property
@@ -89,7 +90,7 @@ class Generator(nn.Module):
         depends = (block != 0).any(dim=1).split(self.sizes[:position])
         return [parent for parent, each in enumerate(depends) if bool(each.any())]
 
-    def weights_of(self, position: int, places: Places) -> list[torch.Tensor]:
+    def weights_of(self, position: int, places: Places | NearFormula) -> list[torch.Tensor]:
         """Return for each partner of a column ``(its codes, values)``, the weights of its codes for the values."""
         first = int(self.offsets[position])
         block = self.direct.detach()[:, first + places.block.start : first + places.block.stop]
@@ -114,7 +115,8 @@ class Generator(nn.Module):
 
         A code that is drawn with its place has that of the code times the density of the place.
         """
-        found = torch.log_softmax(logits, dim=1).gather(1, codes[:, position, None]).squeeze(1).double()
+        log_p = torch.log_softmax(logits, dim=1)
+        found = log_p.gather(1, codes[:, position, None]).squeeze(1).double()
         if not places.shape[1] or str(position) not in self.places:
             return found
         own = self.places_at(position)
@@ -123,7 +125,8 @@ class Generator(nn.Module):
             logits[rows][:, own.block], codes[rows], places[rows], self.weights_of(position, own)
         )
         values = codes[rows, position] - own.block.start
-        found[rows] += drawn.log_density(values, places[rows, position].double())
+        is_value = log_p[rows][:, own.block].double().logsumexp(1)
+        found[rows] = is_value + drawn.log_density(values, places[rows, position].double())
         return found
 
     def draw_column(
@@ -206,9 +209,16 @@ class Generator(nn.Module):
         }
         parts = part(state, _PLACES)
         places = {
-            position: Places.of_state(sizes, position, part(parts, f"{position}."))
+            position: _placed_of_state(sizes, position, part(parts, f"{position}."))
             for position in sorted({int(name.partition(".")[0]) for name in parts})
         }
         generator = cls(sizes, critics, places)
         generator.load_state_dict(dict(state), strict=True)
         return generator
+
+
+def _placed_of_state(
+    sizes: Sequence[int], position: int, state: Mapping[str, torch.Tensor]
+) -> Places | NearFormula:
+    kind = NearFormula if "operation" in state else Places
+    return kind.of_state(sizes, position, state)

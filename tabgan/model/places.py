@@ -44,7 +44,7 @@ class PlaceDistribution:
 
     Attributes:
         shares: ``(rows, values)`` shares of the codes of values where ``u`` is uniform.
-        levels: ``(rows, LEVELS + 1)`` probabilities that ``u`` lies below each bound of its cells, from 0 to 1.
+        levels: ``(rows, cells + 1)`` probabilities that ``u`` lies below each bound of its cells, from 0 to 1.
     """
 
     shares: torch.Tensor
@@ -55,40 +55,53 @@ class PlaceDistribution:
         """``(rows, values)`` the ``u`` at which each code ends."""
         return self.shares.cumsum(1).clamp_max(1.0)
 
+    @property
+    def cells(self) -> int:
+        """Number of cells of ``u``."""
+        return self.levels.shape[1] - 1
+
+    @property
+    def masses(self) -> torch.Tensor:
+        """``(rows, values)`` probabilities of the codes."""
+        ends = self.reached(self.ends)
+        return torch.diff(ends, dim=1, prepend=ends.new_zeros(len(ends), 1)).clamp_min(0.0)
+
     def at(self, values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """Return ``(rows, k)`` the ``u`` of ``k`` codes of values, counted from their first, and places within them."""
         return (self.ends[:, values] + (places - 1.0) * self.shares[:, values]).clamp(0.0, 1.0)
 
     def reached(self, u: torch.Tensor) -> torch.Tensor:
         """Return ``(rows, k)`` probabilities of values below each of ``(rows, k)`` numbers ``u``."""
-        below = (u * LEVELS).floor().long().clamp_max(LEVELS - 1)
+        below = (u * self.cells).floor().long().clamp_max(self.cells - 1)
         low, high = self.levels.gather(1, below), self.levels.gather(1, below + 1)
-        return low + (u * LEVELS - below) * (high - low)
+        return low + (u * self.cells - below) * (high - low)
 
     def between(self, low: torch.Tensor, high: torch.Tensor, widths: torch.Tensor) -> torch.Tensor:
         """Return ``(rows, k)`` probabilities between two ``u`` that are ``widths`` apart.
 
         Within one cell of ``u`` it is a product: of a narrow stretch, the difference of two sums would be nothing.
         """
-        cell, end = ((each * LEVELS).floor().long().clamp_max(LEVELS - 1) for each in (low, high))
-        density = (self.levels.gather(1, cell + 1) - self.levels.gather(1, cell)) * LEVELS
+        cell, end = ((each * self.cells).floor().long().clamp_max(self.cells - 1) for each in (low, high))
+        density = (self.levels.gather(1, cell + 1) - self.levels.gather(1, cell)) * self.cells
         return torch.where(cell == end, density * widths, self.reached(high) - self.reached(low))
 
     def drawn_between(self, low: torch.Tensor, high: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
         """Return ``(rows,)`` the ``u`` that a ``part``, in [0, 1], of the probability between two others lies below."""
         ends = self.reached(torch.stack([low, high], dim=1))
         wanted = ends[:, :1] + part[:, None] * (ends[:, 1:] - ends[:, :1])
-        cell = (torch.searchsorted(self.levels, wanted, right=True) - 1).clamp(0, LEVELS - 1)
+        cell = (torch.searchsorted(self.levels, wanted, right=True) - 1).clamp(0, self.cells - 1)
         first, last = self.levels.gather(1, cell), self.levels.gather(1, cell + 1)
-        u = (cell + (wanted - first) / (last - first).clamp_min(1e-300)) / LEVELS
+        u = (cell + (wanted - first) / (last - first).clamp_min(1e-300)) / self.cells
         return torch.minimum(torch.maximum(u.squeeze(1), low), high)
 
     def log_density(self, values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
-        """Return ``(rows,)`` logs of the density of ``u`` at each row's code, counted from the first, and place."""
+        """Return ``(rows,)`` logs of the density of each row's code, counted from the first, and place within it."""
         at = values[:, None]
-        u = self.ends.gather(1, at) + (places[:, None] - 1.0) * self.shares.gather(1, at)
-        cell = (u * LEVELS).floor().long().clamp(0, LEVELS - 1)
-        return (self.levels.gather(1, cell + 1) - self.levels.gather(1, cell)).mul(LEVELS).log().squeeze(1)
+        own = self.shares.gather(1, at)
+        u = self.ends.gather(1, at) + (places[:, None] - 1.0) * own
+        cell = (u * self.cells).floor().long().clamp(0, self.cells - 1)
+        density = (self.levels.gather(1, cell + 1) - self.levels.gather(1, cell)) * self.cells
+        return (own * density).log().squeeze(1)
 
     def of_rows(self, rows: torch.Tensor) -> PlaceDistribution:
         """Return the distribution of some rows."""
@@ -196,9 +209,7 @@ class Places(nn.Module):
         self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]
     ) -> torch.Tensor:
         """Return ``(batch, values)`` probabilities with which :meth:`draw` draws each code of a value."""
-        drawn = self.distribution(logits, codes, places, weights)
-        ends = drawn.reached(drawn.ends)
-        return torch.diff(ends, dim=1, prepend=ends.new_zeros(len(ends), 1)).clamp_min(0.0)
+        return self.distribution(logits, codes, places, weights).masses
 
     def distribution(
         self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]
@@ -229,13 +240,22 @@ class Places(nn.Module):
         place = (u - ends.gather(1, own) + share) / share.clamp_min(1e-300)
         return own.squeeze(1) + self.values[0], place.squeeze(1).clamp(0.0, 1.0).float()
 
-    def level(self, logits: torch.Tensor, own: torch.Tensor, place: torch.Tensor) -> torch.Tensor:
-        """Return ``(batch,)`` cells of ``u`` of values with these codes and places."""
+    def cells(
+        self,
+        logits: torch.Tensor,
+        codes: torch.Tensor,
+        places: torch.Tensor,
+        position: int,
+        weights: Sequence[torch.Tensor],
+    ) -> torch.Tensor:
+        """Return ``(batch,)`` cells of ``s`` and ``u`` of this column's values, at its position; -1 for none."""
+        push, own = self.push(logits, codes, places, weights), codes[:, position]
         shares = torch.softmax(logits, dim=1)
-        at = (own - self.values[0])[:, None]
+        at = (own.clamp(self.block.start, self.block.stop - 1) - self.values[0])[:, None]
         share = shares.gather(1, at)[:, 0]
-        u = shares.cumsum(1).gather(1, at)[:, 0] - share + place.to(logits.dtype) * share
-        return (u * LEVELS).long().clamp(0, LEVELS - 1)
+        u = shares.cumsum(1).gather(1, at)[:, 0] - share + places[:, position].to(logits.dtype) * share
+        level = (u * LEVELS).long().clamp(0, LEVELS - 1)
+        return torch.where(self.holds_value(own), self.cell(push) * LEVELS + level, -1)
 
     def with_table(self, counts: np.ndarray, noise_stddev: float) -> Places:
         """Return the same with the copula of a noisy table, as far as it rises above its noise and sampling error."""

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import cast
 
 import numpy as np
 import torch
 
 from tabgan._util.tensors import one_thread
+from tabgan.model.formulas import NearFormula
 from tabgan.model.generator import Generator
 from tabgan.model.places import LEAST_AGREEMENT, LEAST_PUSH, LEAST_PUSHES, LEVELS, PARTNERS, PUSHES, Places
 from tabgan.model.sampling import CodeSampler
+from tabgan.model.suggested import suggested_formula
 from tabgan.table.codes import TableEncoder
 from tabgan.table.placing import placed_columns
 
@@ -30,12 +33,12 @@ class PlaceTally:
     Args:
         generator: The generator, on the CPU.
         position: The column's position.
-        places: The column's places, without a copula yet.
+        places: The column's places, or the formula that may give them, without a table yet.
         is_excluded: ``(size,)`` true for codes that are never drawn.
     """
 
     def __init__(
-        self, generator: Generator, position: int, places: Places, is_excluded: torch.Tensor
+        self, generator: Generator, position: int, places: Places | NearFormula, is_excluded: torch.Tensor
     ) -> None:
         self.position, self.places = position, places
         first = int(generator.offsets[position])
@@ -67,20 +70,17 @@ class PlaceTally:
         return np.concatenate(found)
 
     def _cells(self, codes: torch.Tensor, places: torch.Tensor) -> np.ndarray:
-        own, block, logits = codes[:, self.position], self.places.block, self._logits(codes)
-        push = self.places.push(logits, codes, places, self._weights)
-        level = self.places.level(logits, own.clamp(block.start, block.stop - 1), places[:, self.position])
-        cells = self.places.cell(push) * LEVELS + level
-        return np.asarray(torch.where(self.places.holds_value(own), cells, -1).numpy())
+        logits = self._logits(codes)
+        return np.asarray(self.places.cells(logits, codes, places, self.position, self._weights).numpy())
 
     def agreement(self, codes: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return ``(P,)`` mean sizes of each partner's push among rows, and the agreement of both of its sides."""
-        logits = self._logits(codes)
-        pushes = self.places.pushes(logits, codes, self._weights)
+        logits, places = self._logits(codes), cast(Places, self.places)
+        pushes = places.pushes(logits, codes, self._weights)
         above, below = pushes[..., 0], pushes[..., 1]
         agreement = (above * below).mean(0) / ((above.square() + below.square()).mean(0) / 2 + 1e-12)
         # A place is a quarter of a code away from the middle, on average.
-        return (pushes.mean(2) / self.places.spread(logits)[:, None]).abs().mean(0) / 4, agreement
+        return (pushes.mean(2) / places.spread(logits)[:, None]).abs().mean(0) / 4, agreement
 
 
 def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator) -> list[PlaceTally]:
@@ -95,20 +95,32 @@ def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator
     """
     placed = placed_columns(encoder)
     drawn = generator.draw(DRAWN, rng) if len(placed) > 1 else torch.zeros(0)
+    within = torch.rand(drawn.shape, generator=rng)
     found = []
     for position in placed:
-        partners = [each for each in placed if each < position]
-        if not partners or str(position) in generator.critics:
+        if str(position) in generator.critics:
             continue
         is_excluded = torch.as_tensor(~encoder.columns[position].exists)
-        every = PlaceTally(generator, position, _places(encoder, position, partners), is_excluded)
-        size, agreement = every.agreement(drawn)
-        size = torch.where(agreement > LEAST_AGREEMENT, size, 0.0)
-        kept = [i for i in torch.argsort(-size, stable=True)[:PARTNERS].tolist() if size[i] > LEAST_PUSH]
-        chosen = [partners[i] for i in kept]
-        if sum(float(size[i]) for i in kept) > LEAST_PUSHES:
-            found.append(PlaceTally(generator, position, _places(encoder, position, chosen), is_excluded))
+        formula = suggested_formula(encoder, position, drawn, within)
+        chosen = formula or _pushed(generator, encoder, position, drawn)
+        if chosen is not None:
+            found.append(PlaceTally(generator, position, chosen, is_excluded))
     return found
+
+
+def _pushed(generator: Generator, encoder: TableEncoder, position: int, drawn: torch.Tensor) -> Places | None:
+    """Return the places of a column that earlier ones push, by rows of the generator; ``None`` if they hardly do."""
+    partners = [each for each in placed_columns(encoder) if each < position]
+    if not partners:
+        return None
+    is_excluded = torch.as_tensor(~encoder.columns[position].exists)
+    every = _places(encoder, position, partners)
+    size, agreement = PlaceTally(generator, position, every, is_excluded).agreement(drawn)
+    size = torch.where(agreement > LEAST_AGREEMENT, size, 0.0)
+    kept = [i for i in torch.argsort(-size, stable=True)[:PARTNERS].tolist() if size[i] > LEAST_PUSH]
+    if sum(float(size[i]) for i in kept) <= LEAST_PUSHES:
+        return None
+    return _places(encoder, position, [partners[i] for i in kept])
 
 
 @torch.no_grad()
@@ -124,8 +136,8 @@ def keep_shares(generator: Generator, exists: Sequence[np.ndarray], rng: torch.G
     codes, places = sampler.start(SHARED, rng)
     for position in range(len(generator.sizes)):
         logits = sampler.logits(codes, position)
-        if str(position) in generator.places:
-            own = generator.places_at(position)
+        own = generator.places_at(position) if str(position) in generator.places else None
+        if isinstance(own, Places):
             first = int(generator.offsets[position])
             bias = generator.bias[first + own.block.start : first + own.block.stop]
             weights, before = generator.weights_of(position, own), torch.softmax(logits, dim=1)[:, own.block]

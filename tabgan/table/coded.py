@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
+import pandas as pd
 
 from tabgan.columns.denoising import denoise_ordered, spread_between, thin_between
 from tabgan.columns.encoder import MISSING, ColumnEncoder, CutCells
@@ -184,6 +185,25 @@ class CodedColumn:
         drawn = start + (rng.random(len(codes)) if places is None else places) * (stop - start)
         places = np.searchsorted(cumulative, drawn, side="right") - 1
         return np.asarray(order[np.clip(places, bounds[codes], bounds[codes + 1] - 1)])
+
+    def values_of(
+        self, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None
+    ) -> pd.Series:
+        """Return a value for each code, at its place within the code, or drawn in proportion to the released counts.
+
+        The values of the rows of one cell are drawn, and given to these rows in the order of their places.
+        """
+        cells = self.cells_of(codes, rng, places)
+        values, encoder = self.encoder.inverse_transform(cells, rng), self.encoder
+        if places is None or not is_on_lattice(encoder):
+            return values
+        rows = np.flatnonzero((cells != MISSING) & np.r_[False, encoder.is_wide, False][cells])
+        if not len(rows):
+            return values
+        lattice, _ = encoder.column.to_lattice(values.iloc[rows])
+        taken = np.arange(len(cells))
+        taken[rows[np.argsort(cells[rows] + places[rows] * (1 - 1e-9))]] = rows[np.argsort(lattice)]  # cells ascend
+        return values.take(taken).set_axis(values.index)
 
 
 def code_column(

@@ -348,7 +348,7 @@ class TableEncoder:
         if position not in self.cycles:
             if places is not None and np.isnan(places).any():
                 places = None
-            return column.encoder.inverse_transform(column.cells_of(own, rng, places), rng)
+            return column.values_of(own, rng, places)
         calendar, cells = self._calendars[position], np.zeros(len(codes), dtype=np.int64)
         present = ~(column.encoder.is_nullable & (own == MISSING))
         parts = codes[present][:, self.cycles[position]].astype(np.int64)

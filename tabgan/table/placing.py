@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from typing import cast
+
 import numpy as np
 import pandas as pd
 
+from tabgan.columns.encoder import MISSING, ColumnEncoder
+from tabgan.columns.lattice import LatticeEncoder, is_on_lattice
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 
@@ -24,8 +28,8 @@ def placed_columns(encoder: TableEncoder) -> list[int]:
 def places_of_rows(encoder: TableEncoder, df: pd.DataFrame) -> np.ndarray:
     """Return ``(rows, columns)`` places of the values within their codes, in [0, 1]; NaN for columns without.
 
-    A place within a cell is not known here. It is made up from the row's own cells, so that it depends on no other
-    row, and is about uniform.
+    Each follows from the row's own cells alone. Within what the lattice tells, a place is made up from them, so that it
+    is about uniform.
     """
     columns, placed = encoder.columns, placed_columns(encoder)
     places = np.full((len(df), len(columns)), np.nan, dtype=np.float32)
@@ -37,9 +41,27 @@ def places_of_rows(encoder: TableEncoder, df: pd.DataFrame) -> np.ndarray:
         key = _mixed(key + each.astype(np.uint64))
     for position, each in cells.items():
         key = _mixed(key)
+        own = columns[position].encoder
+        part = _part_of_cell(own, df[own.column.name], each, (key >> np.uint64(11)) * 2.0**-53)
         lows, highs = ends_of_cells(columns[position], each)
-        places[:, position] = lows + (key >> np.uint64(11)) * 2.0**-53 * (highs - lows)
+        places[:, position] = lows + part * (highs - lows)
     return places
+
+
+def _part_of_cell(
+    encoder: ColumnEncoder, series: pd.Series, cells: np.ndarray, uniform: np.ndarray
+) -> np.ndarray:
+    """Return ``(rows,)`` how far into its cell each value lies, from 0 to 1; ``uniform`` within a lattice integer."""
+    if not is_on_lattice(encoder) or not encoder.is_wide.any():
+        return uniform
+    lattice, _ = encoder.column.to_lattice(series)
+    rows = np.flatnonzero(cells != MISSING)
+    rows = rows[encoder.is_wide[cells[rows] - 1]]
+    first = encoder.edges[cells[rows] - 1]
+    width = encoder.edges[cells[rows]] - first
+    found = uniform.copy()
+    found[rows] = (np.clip(lattice[rows] - first, 0, width - 1) + uniform[rows]) / width
+    return found
 
 
 def ends_of_cells(column: CodedColumn, cells: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -54,6 +76,32 @@ def ends_of_cells(column: CodedColumn, cells: np.ndarray) -> tuple[np.ndarray, n
         for at in (rank, rank + 1)
     )
     return np.clip(lows, 0.0, 1.0), np.clip(highs, 0.0, 1.0)
+
+
+def numbers_within(column: CodedColumn, steps: int) -> np.ndarray:
+    """Return ``(values, steps + 1)`` numbers on the axis at evenly spaced places within each code of values.
+
+    They follow from released counts, and run up from the first code to the last.
+
+    Args:
+        column: On a lattice.
+        steps: Parts of each code.
+    """
+    encoder = cast(LatticeEncoder, column.encoder)
+    own, edges = encoder.column, encoder.edges
+    lows, highs = own.places(edges[:-1]), own.places(edges[1:] - 1)
+    if encoder.exact is not None:
+        is_single = ~np.isnan(encoder.exact)
+        lows, highs = (np.where(is_single, encoder.exact, each) for each in (lows, highs))
+    order, cumulative, bounds = column.drawing
+    found = np.empty((len(range(*column.values.indices(column.width))), steps + 1))
+    for i, code in enumerate(range(*column.values.indices(column.width))):
+        cells = order[bounds[code] : bounds[code + 1]]
+        ends = cumulative[bounds[code] : bounds[code + 1] + 1]
+        at = np.stack([ends[:-1], ends[1:]], axis=1).ravel()
+        numbers = np.stack([lows[cells - 1], highs[cells - 1]], axis=1).ravel()
+        found[i] = np.interp(np.linspace(ends[0], ends[-1], steps + 1), at, numbers)
+    return np.maximum.accumulate(found.ravel()).reshape(found.shape)
 
 
 def _mixed(keys: np.ndarray) -> np.ndarray:
