@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
+import numpy as np
+
+from tabgan.columns.multiples import PARTS
 from tabgan.columns.values import float_of
 
 #: Text that is a number without a form. ``01002`` and ``1E2`` are not: they are codes, which a number would destroy.
@@ -26,18 +29,42 @@ NUMERALS, KEPT, CODES = "numerals", "numerals that are text", "numerals that beg
 #: Characters of what stands before or after a number at most, and digits of a mantissa.
 _LONGEST_AFFIX, _MOST_DIGITS = 10, 15
 
-_EXAMPLE = re.compile(
-    r"(?P<before>[^0-9+\-−]*)(?:"
-    r"1(?P<thousands>[.,'’ \u00a0\u202f]?)234(?P<point>[.,])5|1(?P<mark>[.,])(?P<mantissa>2|23|2345?0*)E\+03"
-    r")(?P<after>[^0-9+\-−]*)"
+#: Places of signs: before everything, before the digits, after them, after everything. Those of numbers without a sign
+#: come first; then negative ones, the hyphen first, with typesetters' minus, brackets and the minus after a number of
+#: accountants; and positive ones with a plus. ``±`` in an example stands for a plus and the typesetters' minus.
+STYLES = (
+    ("", "", "", ""),
+    ("-", "", "", ""),
+    ("", "-", "", ""),
+    ("−", "", "", ""),
+    ("", "−", "", ""),
+    ("(", "", "", ")"),
+    ("", "(", ")", ""),
+    ("", "", "", "-"),
+    ("", "", "-", ""),
+    ("+", "", "", ""),
+    ("", "+", "", ""),
 )
 
-#: Signs of a negative number: the hyphen, and the minus of typesetters.
-_SIGNS = "+−-"
+#: Places of no sign, of the hyphen, of typesetters' minus, of brackets, and of the first plus.
+_UNSIGNED, _HYPHEN, _TYPESET, _BRACKETS, _PLUS = 0, 1, 3, 5, 9
+
+#: Cells of a vote on decimals, and of one on them by the style of a sign.
+_N_PARTS = len(PARTS) + 1
+N_COUNTS = len(STYLES) * _N_PARTS
+
+_EXAMPLE = re.compile(
+    r"(?P<first>[+−±(]?)(?P<before>[^0-9+\-−±()]*)(?P<second>[+−±(-]?)(?:"
+    r"1(?P<thousands>[.,'’ \u00a0\u202f]?)234(?P<point>[.,])5|1(?P<mark>[.,])(?P<mantissa>2|23|2345?0*)E\+03"
+    r")(?P<third>[)-]?)(?P<after>[^0-9+\-−±()]*)(?P<last>[)-]?)"
+)
 
 #: Signs of currencies before and after a number, and of percentages.
-_BEFORE = ("$", "€", "£", "¥", "₹", "€ ")
-_AFTER = ("€", " €", "\u00a0€", "%", " %", "\u00a0%", " kr")
+_BEFORE = ("$", "€", "£", "¥", "₹", "€ ", "$ ", "R$ ", "EUR ", "USD ", "CHF ")
+_AFTER = ("€", " €", "\u00a0€", "%", " %", "\u00a0%", " kr", " $", " EUR", " USD", " CHF")
+
+#: Styles with a minus behind the number, and the mark without which that is none: ``2-`` may be a grade.
+_TRAILING, _MARK = (_BRACKETS + 2, _BRACKETS + 3), re.compile(r"[.,'\s]")
 
 #: Characters that part thousands, besides commas and points: spaces (two of which break no line), the apostrophe.
 _GAPS = (" ", "\u00a0", "\u202f", "'")
@@ -56,6 +83,8 @@ class NumberForm:
         point: Mark before the decimals.
         after: Text after the number.
         mantissa: Decimals of the mantissa of numbers such as ``7.03E+03``; 0 for numbers without an exponent.
+        negative: Place in :data:`STYLES` of the sign of negative numbers.
+        positive: The same of positive ones.
     """
 
     before: str = ""
@@ -63,13 +92,15 @@ class NumberForm:
     point: str = "."
     after: str = ""
     mantissa: int = 0
+    negative: int = _HYPHEN
+    positive: int = _UNSIGNED
 
     @classmethod
     def of(cls, example: str) -> NumberForm:
         """Return the form that an example shows.
 
         Raises:
-            ValueError: the example is not 1234.5 in any form.
+            ValueError: the example is not 1234.5 in any form, or -1234.5 in one with another sign.
         """
         found = _EXAMPLE.fullmatch(example)
         if (
@@ -80,37 +111,105 @@ class NumberForm:
             raise ValueError(_expected(example))
         mantissa = len(found["mantissa"] or "")
         point, thousands = found["point"] or found["mark"], found["thousands"] or ""
-        if point == thousands or mantissa > _MOST_DIGITS:
+        signs = tuple(found[part] for part in ("first", "second", "third", "last"))
+        negative, positive = _styles(signs, found["before"], found["after"])
+        if point == thousands or mantissa > _MOST_DIGITS or negative is None:
             raise ValueError(_expected(example))
-        return cls(found["before"], thousands, point, found["after"], mantissa)
+        return cls(found["before"], thousands, point, found["after"], mantissa, negative, positive)
+
+    @property
+    def example(self) -> str:
+        """The number 1234.5 in the form, or -1234.5 where negative ones have another sign than a hyphen in front."""
+        is_typeset = _TYPESET <= self.negative < _BRACKETS
+        if self.positive != _UNSIGNED:
+            return self.write(1234.5, 1).replace("+", "±" if is_typeset else "+", 1)
+        return self.write(1234.5 if self.negative == _HYPHEN else -1234.5, 1)
+
+    def with_styles(self, counts: Sequence[float]) -> NumberForm:
+        """Return the form with the signs that most numbers have where its own are the usual ones.
+
+        Args:
+            counts: ``(styles,)`` numbers with each style.
+        """
+        negative, positive = self.negative, self.positive
+        if negative == _HYPHEN and any(counts[_HYPHEN:_PLUS]):
+            negative = max(range(_HYPHEN, _PLUS), key=lambda style: counts[style])
+        if positive == _UNSIGNED and negative < _BRACKETS:
+            positive = max((_UNSIGNED, *range(_PLUS, len(STYLES))), key=lambda style: counts[style])
+        if positive != _UNSIGNED:  # both signs stand in one place
+            negative = (_TYPESET if negative in range(_TYPESET, _BRACKETS) else _HYPHEN) + positive - _PLUS
+        return replace(self, negative=negative, positive=positive)
 
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
-        point, gap, sign = re.escape(self.point), re.escape(self.thousands), f"(?:[{_SIGNS}]?)"
-        digits = "[0-9]+"
+        """Expression with a group for each of the styles, which holds the digits."""
+        point, gap = re.escape(self.point), re.escape(self.thousands)
+        digits, certain = "[0-9]+", ""
         if self.thousands:
-            digits = f"[1-9][0-9]{{0,2}}(?:{gap}[0-9]{{3}})+|[0-9]+"
+            grouped = f"[1-9][0-9]{{0,2}}(?:{gap}[0-9]{{3}})+"
+            digits, certain = f"{grouped}|[0-9]+", f"|{grouped}"
         number = f"(?:{digits})(?:{point}[0-9]*)?|{point}[0-9]+"
+        certain = f"(?:{digits})?{point}[0-9]+{certain}"  # 2- may be a grade
         if self.mantissa:
-            number = f"[0-9]+(?:{point}[0-9]*)?(?:[eE][+-]?[0-9]+)?"
+            number = certain = f"[0-9]+(?:{point}[0-9]*)?(?:[eE][+-]?[0-9]+)?"
         before, after = re.escape(self.before), re.escape(self.after)
-        return re.compile(f"({sign}){before}({sign})({number}){after}")
+        each = []
+        for first, second, third, last in (tuple(map(re.escape, signs)) for signs in STYLES):
+            own = certain if "-" in third + last else number
+            each.append(f"{first}{before}{second}({own}){third}{after}{last}")
+        return re.compile("|".join(each))
+
+    def _found(self, text: str) -> tuple[str, int] | None:
+        """Return the digits of text of the form, and the style of its sign."""
+        found = self._pattern.fullmatch(text.strip())
+        return (found[found.lastindex], found.lastindex - 1) if found and found.lastindex else None
 
     def read(self, text: str) -> float:
         """Return the number that text stands for, NaN if it is not of the form."""
-        found = self._pattern.fullmatch(text.strip())
-        if not found or (found[1] and found[2]):
+        found = self._found(text)
+        if found is None:
             return math.nan
-        number = found[3].replace(self.thousands, "") if self.thousands else found[3]
+        number = found[0].replace(self.thousands, "") if self.thousands else found[0]
         value = float(number.replace(self.point, "."))
         if not math.isfinite(value):
             return math.nan
-        return -value if (found[1] or found[2]) in ("-", "−") else value
+        return -value if _HYPHEN <= found[1] < _PLUS else value
 
-    def decimals(self, text: str) -> int:
-        """Return the number of decimals that text of the form is written with, as ``$5.00`` with two."""
-        found = self._pattern.fullmatch(text.strip())
-        return len(found[3].partition(self.point)[2]) if found else 0
+    def written(self, text: str) -> tuple[int, int]:
+        """Return the style of the sign, and the decimals, of text of the form: ``$5.00`` has two."""
+        found = self._found(text)
+        return (0, 0) if found is None else (found[1], len(found[0].partition(self.point)[2]))
+
+    def counts(self, values: Sequence[object], numbers: np.ndarray) -> np.ndarray:
+        """Return ``(N_COUNTS,)`` counts: each number votes once, for the decimals and the sign that it is written with.
+
+        Args:
+            values: Cells.
+            numbers: ``(rows,)`` the numbers that they stand for, NaN for none.
+        """
+        known: dict[object, int] = {}
+        cells = []
+        for value, number in zip(values, numbers.tolist(), strict=True):
+            if math.isnan(number):
+                continue
+            if value not in known:
+                style, decimals = self.written(value) if isinstance(value, str) else (_UNSIGNED, 0)
+                part = PARTS.index(10**decimals) if 10**decimals in PARTS else len(PARTS)
+                known[value] = style * _N_PARTS + part
+            cells.append(known[value])
+        return np.bincount(np.array(cells, dtype=np.int64), minlength=N_COUNTS)
+
+    def with_voted_styles(self, vote: np.ndarray, surely: float) -> tuple[NumberForm, np.ndarray]:
+        """Return the form with the signs that a vote is sure of, and ``(parts,)`` its counts of decimals.
+
+        Args:
+            vote: ``(N_COUNTS,)`` noisy counts.
+            surely: A count that is more than noise for certain.
+        """
+        cells = np.reshape(vote, (len(STYLES), _N_PARTS))
+        styles = np.where(cells > surely, cells, 0.0).sum(axis=1)
+        is_seen = (styles > 0) | (np.arange(len(STYLES)) == _UNSIGNED)
+        return self.with_styles(styles.tolist()), cells[is_seen].max(axis=0)
 
     def floats(self, values: Iterable[object]) -> Iterator[float]:
         """Return the numbers that text of the form, or a number itself, stands for; each text is read once."""
@@ -130,8 +229,9 @@ class NumberForm:
         else:
             text = f"{abs(value):{',' if self.thousands else ''}.{decimals}f}"
         text = text.translate({ord(","): self.thousands, ord("."): self.point})
-        sign = "-" if value < 0 and any(digit in text for digit in "123456789") else ""
-        return f"{sign}{self.before}{text}{self.after}"
+        is_negative = value < 0 and any(digit in text for digit in "123456789")
+        first, second, third, last = STYLES[self.negative if is_negative else self.positive]
+        return f"{first}{self.before}{second}{text}{third}{self.after}{last}"
 
 
 def is_numeral(value: object) -> bool:
@@ -146,8 +246,28 @@ def is_numeral(value: object) -> bool:
 def _expected(example: str) -> str:
     return (
         f"expected the number 1234.5 as the column writes it, such as '1,234.5', '1234,5', '$1,234.5', '1234.5%' or "
-        f"'1.23E+03', got {example!r}."
+        f"'1.23E+03', or -1234.5 where negative numbers have another sign, such as '(1,234.5)', got {example!r}."
     )
+
+
+def _styles(signs: tuple[str, ...], before: str, after: str) -> tuple[int | None, int]:
+    """Return the styles of negative and positive numbers that the signs of an example show; ``None`` for no style."""
+    first, second, third, last = signs
+    if not before:
+        first, second = first + second, ""
+    if not after:
+        third, last = "", third + last
+        if second:
+            third, last = last, third
+    elif first == "(" and third == ")":
+        first, second = second, first
+    found = tuple(each.replace("±", "+") for each in (first, second, third, last))
+    if found not in STYLES:
+        return None, _UNSIGNED
+    style = STYLES.index(found)
+    if style < _PLUS:
+        return style or _HYPHEN, _UNSIGNED
+    return (_TYPESET if "±" in first + second else _HYPHEN) + style - _PLUS, style
 
 
 @lru_cache(maxsize=256)
@@ -187,27 +307,47 @@ _GAPPED = tuple(shape for shape in _SHAPES if shape[1] in _GAPS)
 _SCIENTIFIC = tuple(shape for shape in _SHAPES if "E" in shape)
 _MARKED = tuple(shape for shape in _SHAPES if shape not in (*_GAPPED, *_SCIENTIFIC))
 
-_SIGN = f"[{_SIGNS}]?"
+_DIGITS = r"[0-9.,](?:[0-9.,'E+ \u00a0\u202f-]*[0-9.])?"
+_SIGNED_BEFORE, _SIGNED_AFTER = (f"(?:{'|'.join(map(re.escape, each))})?" for each in (_BEFORE, _AFTER))
 _PARTS = re.compile(
-    f"(?:{_SIGN}(?P<before>{'|'.join(map(re.escape, _BEFORE))})|(?P<other>{'|'.join(map(re.escape, _BEFORE))})?{_SIGN})"
-    f"(?P<digits>[0-9.,](?:[0-9.,'E+ \u00a0\u202f-]*[0-9.])?)(?P<after>{'|'.join(map(re.escape, _AFTER))})?"
+    "|".join(
+        f"{first}({_SIGNED_BEFORE}){second}({_DIGITS}){third}({_SIGNED_AFTER}){last}"
+        for first, second, third, last in (tuple(map(re.escape, signs)) for signs in STYLES)
+    )
 )
+
+#: Shapes of numerals whose sign alone makes a form, by style, and digits of a number with a plus in front at most:
+#: beyond, it is a telephone number.
+_SIGNED = {_TYPESET: "−1234.5", _BRACKETS: "(1234.5)", _BRACKETS + 2: "1234.5-", _PLUS: "+1234.5"}
+_MOST_WITH_PLUS = 7
 
 
 @lru_cache(maxsize=1)
 def shape_of(text: str) -> str | None:
-    """Return the shape of a number in text, with the text before and after it; ``None`` for other text."""
+    """Return the shape of a number in text, with the text before and after it; ``None`` for other text.
+
+    Signs are left out where there is more: the style of a form's signs is no part of its shape.
+    """
     found = _PARTS.fullmatch(text.strip())
-    if not found:
+    if not found or not found.lastindex:
         return None
-    shape = next((shape for shape, pattern in _SHAPES.items() if pattern.fullmatch(found["digits"])), None)
-    return shape and (found["before"] or found["other"] or "") + shape + (found["after"] or "")
+    style = found.lastindex // 3 - 1
+    before, digits, after = found.groups()[3 * style : 3 * style + 3]
+    shape = next((shape for shape, pattern in _SHAPES.items() if pattern.fullmatch(digits)), None)
+    if shape is None or (style in _TRAILING and not _MARK.search(digits)):
+        return None
+    if before or after or shape != _POINT or style not in _SIGNED:
+        return before + shape + after
+    is_number = style != _PLUS or len(digits.partition(".")[0]) <= _MOST_WITH_PLUS
+    return _SIGNED[style] if is_number else None
 
 
 def _reads(shape: str) -> tuple[str, ...]:
     """Return the further shapes that the form of a shape reads."""
     if shape in _SCIENTIFIC:
         return (_POINT, *_SCIENTIFIC)
+    if shape in _SIGNED.values():
+        return (_POINT, *_SIGNED.values())
     if shape in ("1,234", "1,234.5"):
         return (_POINT, "1,234", "1,234.5")
     if shape in _GAPPED:
@@ -219,21 +359,33 @@ def forms() -> Iterator[tuple[str, str, tuple[str, ...]]]:
     """Return each shape that has a form, the form's example, and the further shapes that the form reads."""
     for before, after in [("", ""), *((sign, "") for sign in _BEFORE), *(("", sign) for sign in _AFTER)]:
         shapes = [shape for shape in _SHAPES if shape in _shapes_with(before, after)]
-        for shape in shapes:
+        signed = () if before or after else tuple(_SIGNED.values())
+        for shape in (*shapes, *signed):
             if before + shape + after != _POINT:
-                example = shape + ".5" if shape == "1,234" else shape
+                example = {"1,234": "1,234.5", _SIGNED[_PLUS]: _POINT}.get(
+                    shape, shape
+                )  # most may have no plus
+                read = _reads(shape)
+                read = (*read, *signed) if _POINT in read else read
                 further = [
-                    before + each + after for each in _reads(shape) if each in shapes and each != shape
+                    before + each + after
+                    for each in dict.fromkeys(read)
+                    if each in (*shapes, *signed) and each != shape
                 ]
                 yield before + shape + after, before + example + after, tuple(further)
 
 
 def form_of_all(texts: Iterable[str]) -> str | None:
     """Return the example of the first form that reads every text; ``None`` if none does, or all are plain numerals."""
+    texts = list(texts)
     shapes = {shape_of(text) for text in texts}
     if shapes <= {_POINT}:
         return None
-    return next((example for shape, example, further in forms() if shapes <= {shape, *further}), None)
+    found = next((example for shape, example, further in forms() if shapes <= {shape, *further}), None)
+    if found is None:
+        return None
+    styles = [form_of(found).written(text)[0] for text in texts]
+    return form_of(found).with_styles([styles.count(style) for style in range(len(STYLES))]).example
 
 
 def _shapes_with(before: str, after: str) -> tuple[str, ...]:

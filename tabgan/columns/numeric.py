@@ -65,7 +65,8 @@ class Numeric(LatticeColumn):
             finds it for columns that are not declared. Otherwise numbers in objects come back as Python's own.
         format: The number 1234.5 as text in the column writes it, such as ``"1,234.5"``, ``"$1234.5"``, ``"1234,5%"``
             or ``"1.23E+03"``; ``None`` for numbers, and for numerals of a CSV. Values are what is written: ``12.5%`` is
-            12.5. Samples are written in the same form.
+            12.5. Samples are written in the same form. Or -1234.5 where negative numbers have another sign, as in
+            ``"(1,234.5)"``; a vote finds that sign where decimals are open.
         multiple_of: Values are multiples of it, such as 0.25 or 1000; ``None`` for all numbers with ``decimals``.
         is_widened: True if a column of float64 holds numbers that were float32 before, 2.0399999618530273 for 2.04, and
             samples are to; the vote on decimals finds it for columns of open precision.
@@ -221,14 +222,8 @@ class Numeric(LatticeColumn):
 
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         form = numerals.form_of(self.format) if self.format is not None and is_text(series) else None
-        if form is not None and not form.mantissa:  # $5.00 has two
-            values = self.read(series)
-            texts = [
-                text for text, value in zip(objects(series), values, strict=True) if not math.isnan(value)
-            ]
-            written = [form.decimals(text) if isinstance(text, str) else 0 for text in texts]
-            places = [PARTS.index(10**d) if 10**d in PARTS else len(PARTS) for d in written]
-            return np.bincount(np.array(places, dtype=np.int64), minlength=2 * _N_PARTS)
+        if form is not None and not form.mantissa:
+            return form.counts(objects(series), self.read(series))
         short = short_float(pd.api.types.pandas_dtype(self.dtype or "float64"))
         values, widened = narrowed(series)
         values = shortest(values, short) if form is None else self.read(series)
@@ -242,8 +237,12 @@ class Numeric(LatticeColumn):
     def with_voted_precision(self, vote: np.ndarray, surely: float, likely: float) -> Numeric:
         """Return the column with the coarsest step that all voted ones are multiples of; see the base's thresholds.
 
-        Numbers that were widened have cells of their own, the second half.
+        Numbers that were widened have cells of their own, the second half; and those of a form, by the style of a sign.
         """
+        if len(vote) == numerals.N_COUNTS:
+            form, vote = numerals.form_of(self.format or "").with_voted_styles(vote, surely)
+            column = self if form.example == self.format else self.with_(format=form.example)
+            return column.with_voted_precision(np.r_[vote, np.zeros(_N_PARTS)], surely, likely)
         plain, widened = np.split(vote, 2)
         if widened.max() > surely and widened.sum() > plain.sum():
             merged = np.r_[np.maximum(plain, widened), np.zeros(_N_PARTS)]
@@ -548,7 +547,7 @@ class NumericEncoder(LatticeEncoder):
 
 
 def _is_numeral(value: Any, untyped_text: bool) -> bool:
-    if not (untyped_text and numerals.is_numeral(value)):
+    if not (untyped_text and numerals.is_numeral(value)) or value.strip()[0] == "+":  # which is a form
         return False
     return (
         abs(float_of(value)) < LIMIT or not value.strip().lstrip("+-").isdigit()
@@ -566,7 +565,7 @@ def _form_ballot(cls: type[Numeric], shape: str, example: str, further: tuple[st
         lambda name, dtype: cls(name=name, dtype=dtype, format=example),
         _shape_of,
         (*further, numerals.NUMERALS, numerals.KEPT) if "1234.5" in further else further,
-        "" if example == shape else example,
+        "" if example in (shape, "1234.5") else example,
         _RARE,
     )
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -85,8 +87,115 @@ def test_what_is_written_is_read(example, cents):
     assert form.read(text) == expected
 
 
+#: Examples of forms with other signs than a hyphen in front.
+SIGNED = [
+    *(
+        "(1,234.5)",
+        "($1,234.5)",
+        "$(1,234.5)",
+        "(1234.5%)",
+        "(1234,5) %",
+        "1.234,5-",
+        "1.234,5- €",
+        "1,234.5 USD-",
+    ),
+    *(
+        "−1234,5",
+        "€ −1.234,5",
+        "€ -1.234,5",
+        "$-1,234.5",
+        "+1234.5",
+        "+1234.5%",
+        "$+1,234.5",
+        "±1234,5",
+        "$±1234.5",
+    ),
+]
+
+
 @pytest.mark.parametrize(
-    "example", ["1,234", "1234", "x", "1.234.5", "+1234.5", "1,23E+03", " 1234.5", "1235.5", "1e3"]
+    ("text", "example", "value"),
+    [
+        ("(1,234.56)", "(1,234.5)", -1234.56),
+        ("(818.05)", "1,234.5", -818.05),
+        ("1,234-", "1,234.5-", -1234),
+        ("−5", "−1234.5", -5),
+        ("+5", "+1234.5", 5),
+        ("($5.00)", "($1,234.5)", -5),
+        ("$(5)", "$1234.5", -5),
+        ("5,00- €", "1.234,5- €", -5),
+        ("€ -1.234,50", "€ -1.234,5", -1234.5),
+        ("EUR 1.234,50", "EUR 1.234,5", 1234.5),
+        ("12.00 USD", "1234.5 USD", 12),
+        ("+1,5 %", "1234,5 %", 1.5),
+    ],
+)
+def test_signs_are_read_in_every_form(text, example, value):
+    assert form_of(example).read(text) == value
+    assert shape_of(text) is not None
+
+
+@given(example=st.sampled_from(EXAMPLES + SIGNED), cents=st.integers(-(10**9), 10**9))
+def test_text_comes_back_as_it_was(example, cents):
+    form = form_of(example)
+    text = form.write(cents / 100, 2)
+    assert form.example == example
+    assert form.write(form.read(text), 2) == text
+    style, decimals = form.written(text)
+    if cents and not form.mantissa:
+        assert decimals == 2
+        assert style == (form.negative if cents < 0 else form.positive)
+
+
+@pytest.mark.parametrize(
+    "text", ["(5", "5)", "(-5)", "-(5)", "5-", "3--", "+-5", "(5)-", "+4915112345678", "5+"]
+)
+def test_other_signs_are_text(text):
+    """2- may be a grade, and many digits after a plus are a telephone number."""
+    assert shape_of(text) is None
+
+
+@pytest.mark.parametrize("example", SIGNED)
+def test_a_vote_finds_the_signs(example):
+    form = form_of(example)
+    plain = replace(form, negative=1, positive=0)
+    numbers = np.random.default_rng(0).normal(0, 3_000, 2_000).round(2)
+    column = Numeric(name="x", format=plain.example, dtype="object")
+    cells = pd.Series([form.write(value, 2) for value in numbers], dtype=object)
+    vote = column.precision_counts(cells)
+    assert vote.sum() == len(cells)
+    noise = np.random.default_rng(1).normal(0, 20, len(vote))
+    found = column.with_voted_precision(vote + noise, 90.0, 55.0)
+    assert (found.format, found.decimals) == (example, 2)
+    declared = Numeric(name="x", format="(1,234.5)", dtype="object")
+    assert declared.with_voted_precision(vote + noise, 90.0, 55.0).format == "(1,234.5)"
+
+
+def test_a_few_signs_do_not_count():
+    """Noise never changes how all others are written."""
+    column = Numeric(name="x", format="1,234.5", dtype="object")
+    vote = column.precision_counts(
+        pd.Series([*["1,234.50"] * 500, *["(3.00)"] * 40, *["+3.00"] * 300], dtype=object)
+    )
+    assert column.with_voted_precision(vote, 90.0, 55.0).format == "1,234.5"
+    assert column.with_voted_precision(vote, 0.0, 0.0).format == "(1,234.5)"
+
+
+@pytest.mark.parametrize(
+    "example",
+    [
+        "1,234",
+        "1234",
+        "x",
+        "1.234.5",
+        "+1234.5)",
+        "(1234.5",
+        "+(1234.5)",
+        "1,23E+03",
+        " 1234.5",
+        "1235.5",
+        "1e3",
+    ],
 )
 def test_an_example_of_another_number_is_refused_in_words(example):
     if example == "1,23E+03":

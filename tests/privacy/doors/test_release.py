@@ -12,6 +12,7 @@ from scipy import stats
 from tabgan.columns import grid, occupied
 from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.columns.combination import Combination
+from tabgan.columns.numerals import form_of
 from tabgan.columns.place import Place
 from tabgan.columns.spans import Repeated
 from tabgan.columns.told import may_be_finer
@@ -324,6 +325,26 @@ def test_a_table_of_text_is_completed_by_votes():
         "smokes": ("boolean", "boolean"),
         "seen": ("datetime", text),
         "score": ("numeric", "float64"),
+    }
+
+
+@pytest.mark.parametrize("is_csv", [True, False])
+def test_signs_of_text_are_read_and_written_as_they_were(is_csv):
+    """Amounts of accountants came out as one label: no value of them was frequent."""
+    values = np.random.default_rng(0).normal(0, 3_000, N).round(2)
+    forms = {
+        "books": "(1,234.5)",
+        "sap": "1.234,5-",
+        "typeset": "−1234.5",
+        "change": "+1234.5%",
+        "cash": "($1,234.5)",
+    }
+    df = pd.DataFrame(
+        {name: [form_of(form).write(v, 2) for v in values] for name, form in forms.items()}, dtype=object
+    )
+    released = (release_text if is_csv else lambda df: release(df)[0])(df)
+    assert {c.name: (c.kind, c.format, c.decimals) for c in released.schema} == {
+        name: ("numeric", form, 2) for name, form in forms.items()
     }
 
 
