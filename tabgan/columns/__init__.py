@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Union
 import numpy as np
 import pandas as pd
 
+from tabgan._util.yaml import key_of
 from tabgan.columns import occupied
 from tabgan.columns.boolean import Boolean
 from tabgan.columns.categorical import Categorical
@@ -19,6 +20,7 @@ from tabgan.columns.duration import Duration
 from tabgan.columns.identifier import Identifier
 from tabgan.columns.kind import Ballot, Column, position_of
 from tabgan.columns.named import says_codes
+from tabgan.columns.number_votes import shares_of_marks
 from tabgan.columns.numeric import Numeric
 from tabgan.columns.people import Pii
 from tabgan.columns.place import Place
@@ -124,10 +126,24 @@ def columns_of_votes(
     codes = {name for name in votes if says_codes(str(name))}
     verdicts = decide(of_all, kinds, votes, dtypes, noise_stddev, untyped_text, codes)
     text = next(ballot for ballot in of_all if ballot.reads is None and ballot.is_fallback)
+    for name, verdict in verdicts.items():
+        verdicts[name] = _with_marks(name, verdict, shares_of_marks(labels, votes[name], noise_stddev))
     for name in words:
         column = text.column(name, dtypes[name])
         verdicts[name] = verdicts[name]._replace(column=column, is_clear=True)
     return verdicts
+
+
+def _with_marks(name: str, verdict: Verdict, shares: np.ndarray) -> Verdict:
+    """Return the verdict on a column of numbers that text may have marks beside, with the shares of those that have."""
+    column = verdict.column
+    if not isinstance(column, Numeric) or not (column.format is None or column.can_have_marks):
+        return verdict
+    line = f"{key_of(name)}: {{kind: numeric, format: '{column.format or '1234.5'}', marks: {{ND: 0}}}}"
+    if column.format is None or not shares.any():
+        return verdict._replace(marks_line=line)
+    limits, flagged = shares.tolist()
+    return verdict._replace(column=column.with_(marks={}), limits=limits, flagged=flagged, marks_line=line)
 
 
 def _are_words(vote: np.ndarray, labels: list[str], noise_stddev: float) -> bool:

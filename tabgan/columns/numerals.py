@@ -140,6 +140,11 @@ class NumberForm:
             negative = (_TYPESET if negative in range(_TYPESET, _BRACKETS) else _HYPHEN) + positive - _PLUS
         return replace(self, negative=negative, positive=positive)
 
+    @property
+    def is_affixed(self) -> bool:
+        """True if there is text before or after the number, or an exponent."""
+        return bool(self.before or self.after or self.mantissa)
+
     @cached_property
     def _pattern(self) -> re.Pattern[str]:
         """Expression with a group for each of the styles, which holds the digits."""

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
+from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import Field, field_validator, model_validator
 
-from tabgan.columns import multiples, numerals, rounding
+from tabgan.columns import marks, multiples, numerals, rounding
 from tabgan.columns.kind import BOOLEANS, NUMBERS, TEXT, Ballot, Column, Domain, check_objects, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
+from tabgan.columns.marks import MOST
 from tabgan.columns.multiples import COMMON, DECIMALS_OF, LEAST_DECIMALS, PARTS, coarsest, common_step
+from tabgan.columns.number_votes import of_numbers, without_scales
 from tabgan.columns.values import (
     Dtype,
     dtype_ends,
-    float_of,
     floats,
     holds_integers,
     integer_bits,
@@ -50,9 +52,6 @@ _N_PARTS = len(PARTS) + 1
 #: dtypes of numbers that are read from text.
 TEXT_INTEGER, TEXT_FLOAT = "Int64", "float64"
 
-#: Share of the columns that one of a written form is expected to be, before any was seen.
-_RARE = 0.0005
-
 
 class Numeric(LatticeColumn):
     """A column of integers or floats.
@@ -67,6 +66,9 @@ class Numeric(LatticeColumn):
             or ``"1.23E+03"``; ``None`` for numbers, and for numerals of a CSV. Values are what is written: ``12.5%`` is
             12.5. Samples are written in the same form. Or -1234.5 where negative numbers have another sign, as in
             ``"(1,234.5)"``; a vote finds that sign where decimals are open.
+        marks: Numbers that text stands for, such as ``{"<0.6": 0.5, "ND": 0}``, which is written back for them; needs
+            ``format``. Other limits, such as ``<0.7``, are read as their number, and ``1.2*`` as 1.2. Where decimals
+            are open, a vote finds the limits that many rows have: ``{}`` has it look for them. ``None`` reads none.
         multiple_of: Values are multiples of it, such as 0.25 or 1000; ``None`` for all numbers with ``decimals``.
         is_widened: True if a column of float64 holds numbers that were float32 before, 2.0399999618530273 for 2.04, and
             samples are to; the vote on decimals finds it for columns of open precision.
@@ -76,6 +78,7 @@ class Numeric(LatticeColumn):
     bounds: tuple[float, float] | None = None
     decimals: Annotated[int, Field(ge=0, le=MAX_DECIMALS)] | None = None
     format: str | None = None
+    marks: Annotated[dict[str, float], Field(max_length=MOST)] | None = None
     multiple_of: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
     out_of_range: Literal["clip", "error"] = "clip"
     objects: Literal["decimal"] | None = None
@@ -102,6 +105,13 @@ class Numeric(LatticeColumn):
                 key = "decimals" if self.multiple_of is None else "multiple_of"
                 advice = "Raise decimals." if self.multiple_of is None else "Lower it."
                 raise ValueError(f"bounds: no number with {key}: {getattr(self, key)} lies in them. {advice}")
+        if self.marks is not None and not self.can_have_marks:
+            raise ValueError(
+                "marks: needs format: '1234.5', or as the column writes it, without other signs."
+            )
+        low, high = self.bounds or (-math.inf, math.inf)
+        if any(not text.strip() or not low <= number <= high for text, number in (self.marks or {}).items()):
+            raise ValueError("marks: expected text, and for each a finite number within the bounds.")
         step, decimals = self.multiple_of, self.decimals
         if step and decimals is not None and round(step, decimals) != step:
             raise ValueError(f"decimals: {decimals} cannot hold multiple_of: {step}. Leave it out.")
@@ -113,6 +123,11 @@ class Numeric(LatticeColumn):
         if example is not None:
             numerals.form_of(example)
         return example
+
+    @property
+    def can_have_marks(self) -> bool:
+        """True if the column's text has nothing beside its numbers that a form has."""
+        return self.format is not None and not numerals.form_of(self.format).is_affixed
 
     @property
     def has_precision(self) -> bool:
@@ -161,10 +176,10 @@ class Numeric(LatticeColumn):
         return Domain(self.bounds, step, None, self.nullable is not False)
 
     def undeclared(self) -> Numeric:
-        return type(self)(name=self.name, format=self.format)
+        return type(self)(name=self.name, format=self.format, marks=self.marks)
 
     def parse(self, text: str, where: str) -> float:
-        written = math.nan if self.format is None else numerals.form_of(self.format).read(text)
+        written = math.nan if self.format is None else float(self._of_texts([text])[0])
         if not math.isnan(written):
             return written
         try:
@@ -180,30 +195,11 @@ class Numeric(LatticeColumn):
 
     @classmethod
     def ballots(cls) -> tuple[Ballot, ...]:
-        return (
-            Ballot(
-                numerals.NUMERALS,
-                _is_numeral,
-                lambda name, _: cls(name=name),
-                weight=1.0,
-                is_untyped=True,
-                is_fallback=True,
-            ),
-            Ballot(
-                "decimals",
-                _is_decimal,
-                lambda name, dtype: cls(name=name, dtype=dtype, objects="decimal"),
-                reads=("numbers",),
-            ),
-            Ballot(
-                "numbers",
-                _is_no_text,
-                lambda name, dtype: cls(name=name, dtype=dtype),
-                reads=("decimals",),
-                weight=0.02,
-            ),
-            *(_form_ballot(cls, *form) for form in numerals.forms()),
-        )
+        return of_numbers(cls)
+
+    @classmethod
+    def settled(cls, labels: Sequence[str], vote: np.ndarray, noise_stddev: float) -> np.ndarray:
+        return without_scales(labels, vote, noise_stddev)
 
     def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Numeric:
         is_written = is_read_from_text and self.format is None
@@ -223,7 +219,8 @@ class Numeric(LatticeColumn):
     def precision_counts(self, series: pd.Series) -> np.ndarray:
         form = numerals.form_of(self.format) if self.format is not None and is_text(series) else None
         if form is not None and not form.mantissa:
-            return form.counts(objects(series), self.read(series))
+            count = form.counts if self.marks is None else partial(marks.counts, form)
+            return count(objects(series), self.read(series))
         short = short_float(pd.api.types.pandas_dtype(self.dtype or "float64"))
         values, widened = narrowed(series)
         values = shortest(values, short) if form is None else self.read(series)
@@ -239,10 +236,15 @@ class Numeric(LatticeColumn):
 
         Numbers that were widened have cells of their own, the second half; and those of a form, by the style of a sign.
         """
-        if len(vote) == numerals.N_COUNTS:
-            form, vote = numerals.form_of(self.format or "").with_voted_styles(vote, surely)
+        if len(vote) >= numerals.N_COUNTS:
+            form, parts = numerals.form_of(self.format or "").with_voted_styles(
+                vote[: numerals.N_COUNTS], surely
+            )
             column = self if form.example == self.format else self.with_(format=form.example)
-            return column.with_voted_precision(np.r_[vote, np.zeros(_N_PARTS)], surely, likely)
+            column = column.with_voted_precision(np.r_[parts, np.zeros(_N_PARTS)], surely, likely)
+            if self.marks is None:
+                return column
+            return column.with_(marks=marks.found_in(form, vote, surely, column._scale, self.marks))
         plain, widened = np.split(vote, 2)
         if widened.max() > surely and widened.sum() > plain.sum():
             merged = np.r_[np.maximum(plain, widened), np.zeros(_N_PARTS)]
@@ -336,8 +338,13 @@ class Numeric(LatticeColumn):
     def read(self, series: pd.Series) -> np.ndarray:
         if self.format is None or not is_text(series):
             return shortest(floats(series), short_float(pd.api.types.pandas_dtype(self.dtype or "float64")))
-        values = numerals.form_of(self.format).floats(objects(series))
-        return floats(pd.Series(np.fromiter(values, dtype="float64", count=len(series))))
+        return floats(pd.Series(self._of_texts(objects(series))))
+
+    def _of_texts(self, values: Sequence[object]) -> np.ndarray:
+        """Return ``(rows,)`` the numbers that cells of a form stand for, NaN for none."""
+        form = numerals.form_of(self.format or "")
+        found = form.floats(values) if self.marks is None else marks.floats(form, self.marks, values)
+        return np.fromiter(found, dtype="float64", count=len(values))
 
     def rounded(self, values: np.ndarray) -> np.ndarray:
         if self.multiple_of is not None:
@@ -439,7 +446,11 @@ class Numeric(LatticeColumn):
             expected = f"numbers as in {self.format!r}" if self.format else "numbers"
             raise DataError(
                 f"Column {self.name!r}: expected {expected}, found other values. Correct them, or make them missing"
-                + (", or set another format." if self.format else ", or set format, such as '1,234.5'.")
+                + (
+                    ", or set another format, or marks."
+                    if self.format
+                    else ", or set format, such as '1,234.5'."
+                )
             )
 
     @classmethod
@@ -452,8 +463,11 @@ class Numeric(LatticeColumn):
         present = objects(series.dropna())
         types = set(map(type, present))
         if types and all(issubclass(each, str) for each in types):
-            form = numerals.form_of_all(map(str, present))
-            return None if form is None else cls(name=name, dtype=str(series.dtype), format=form)
+            form, is_marked = marks.form_of_all(map(str, present))
+            known: dict[str, float] | None = {} if is_marked else None
+            if form is None:
+                return None
+            return cls(name=name, dtype=str(series.dtype), format=form, marks=known)
         if not types or any(issubclass(each, str) for each in types):
             return None
         return cls(name=name, objects="decimal" if types == {Decimal} else None)
@@ -527,6 +541,9 @@ class NumericEncoder(LatticeEncoder):
         if self.column.format is not None and is_text_dtype(pd.api.types.pandas_dtype(self.dtype)):
             form = numerals.form_of(self.column.format)
             written[:] = [form.write(float(value), decimals) for value in values.tolist()]
+            places = self.column.integers(np.asarray(values, dtype=np.float64)) if self.column.marks else None
+            for text, number in reversed((self.column.marks or {}).items()):
+                written[places == self.column.integers(np.array([number]))] = text
             return written
         return values
 
@@ -544,40 +561,6 @@ class NumericEncoder(LatticeEncoder):
         if self.column.step % 1 == 0 and kind != "f":
             return multiples.whole(lattice, int(self.column.step), int(np.abs(self.edges).max()))
         return self.column._of_units(lattice)
-
-
-def _is_numeral(value: Any, untyped_text: bool) -> bool:
-    if not (untyped_text and numerals.is_numeral(value)) or value.strip()[0] == "+":  # which is a form
-        return False
-    return (
-        abs(float_of(value)) < LIMIT or not value.strip().lstrip("+-").isdigit()
-    )  # more digits are a code's
-
-
-def _is_decimal(value: Any, _: bool) -> bool:
-    return isinstance(value, Decimal)
-
-
-def _form_ballot(cls: type[Numeric], shape: str, example: str, further: tuple[str, ...]) -> Ballot:
-    return Ballot(
-        shape,
-        lambda value, untyped_text: _shape_of(value, untyped_text) == shape,
-        lambda name, dtype: cls(name=name, dtype=dtype, format=example),
-        _shape_of,
-        (*further, numerals.NUMERALS, numerals.KEPT) if "1234.5" in further else further,
-        "" if example in (shape, "1234.5") else example,
-        _RARE,
-    )
-
-
-def _shape_of(value: Any, _: bool) -> str | None:
-    """Return the shape of text that a form reads; plain numerals have a ballot of their own, or none."""
-    shape = numerals.shape_of(value) if isinstance(value, str) else None
-    return None if shape == "1234.5" else shape
-
-
-def _is_no_text(value: Any, _: bool) -> bool:
-    return not isinstance(value, str)
 
 
 def _decimals_of(bounds: tuple[float, float] | None) -> int:

@@ -56,12 +56,18 @@ class Verdict(NamedTuple):
         is_clear: False if the noise leaves the kind open; then ``column`` is the likelier of numbers and text.
         line: The line of a schema that declares the likeliest other kind.
         lost: Noisy share of the values that the column cannot read, which come back missing; 0 where noise may be all.
+        limits: The same of limits such as ``<0.6``, which it reads.
+        flagged: The same of numbers with a sign beside them, such as ``1.2*``, which is left out.
+        marks_line: The line of a schema by which other text of a column of numbers is read; ``""`` for none.
     """
 
     column: Column
     is_clear: bool
     line: str
     lost: float = 0.0
+    limits: float = 0.0
+    flagged: float = 0.0
+    marks_line: str = ""
 
 
 def decide(

@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
+import pandas as pd
 
 from tabgan._util.yaml import key_of
 from tabgan.columns.encoder import MISSING, ColumnEncoder
@@ -163,13 +164,53 @@ def losses_of_release(
         if loss is not None:
             found[name] = loss
     for name, verdict in converted.items():
-        if verdict.lost >= TOLD_SHARE:
-            text = (
-                f"taken as {verdict.column.kind}: about {100 * verdict.lost:.0f}% of its values are something else, "
-                "and come back as missing"
-            )
-            found[name] = Loss(name, "converted", min(float(verdict.lost), 1.0), text, verdict.line)
+        loss = _converted(name, verdict, _share_of_limits(encoder, name, n_rows))
+        if loss is not None:
+            found[name] = loss
     return tuple(loss for name, loss in found.items() if name in encoder.schema)
+
+
+def _converted(name: str, verdict: Verdict, released: float) -> Loss | None:
+    """Return the loss of values of another kind than the column's, of limits, or of signs beside numbers.
+
+    Args:
+        name: Of the column.
+        verdict: The vote on its kind.
+        released: Share of the rows that hold limits that were released.
+    """
+    lost, limits, flagged = verdict.lost, verdict.limits - released, verdict.flagged
+    said, line = [], verdict.line
+    if lost >= TOLD_SHARE:
+        said.append(f"about {100 * lost:.0f}% of its values are something else, and come back as missing")
+        line = (
+            f"{verdict.marks_line} if others stand for numbers, else {line}" if verdict.marks_line else line
+        )
+    if limits >= TOLD_SHARE:
+        said.append(
+            f"about {100 * limits:.0f}% hold limits such as <0.6 that were not released, and show their number"
+        )
+        line = line if len(said) > 1 else verdict.marks_line
+    if flagged >= TOLD_SHARE:
+        said.append(
+            f"about {100 * flagged:.0f}% have a sign beside their number, as 1.2* has, which is left out"
+        )
+        line = line if len(said) > 1 else f"{verdict.line} if the signs matter more than rare numbers"
+    if not said:
+        return None
+    share = min(max(lost, 0.0) + max(limits, 0.0) + flagged, 1.0)
+    return Loss(
+        name, "converted", float(share), f"taken as {verdict.column.kind}: {', and '.join(said)}", line
+    )
+
+
+def _share_of_limits(encoder: TableEncoder, name: str, n_rows: float) -> float:
+    """Return the released share of the rows that hold one of a column's limits, or the number that it stands for."""
+    marks = getattr(encoder.schema[name], "marks", None) if name in encoder.positions else None
+    if not marks:
+        return 0.0
+    column = encoder.columns[encoder.positions[name]]
+    cells = np.unique(column.encoder.transform(pd.Series(list(marks), dtype=object)))
+    return float(column.weights[cells].sum()) / n_rows
 
 
 def _hidden(encoder: ColumnEncoder, hidden: Hidden, n_rows: float) -> Loss | None:

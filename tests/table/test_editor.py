@@ -54,6 +54,7 @@ def keeps(value, rule):
             or all(keeps(item, w[i] if isinstance(w, list) else w) for i, item in enumerate(value))
         ),
         "minItems": lambda w: not isinstance(value, list) or len(value) >= w,
+        "maxProperties": lambda w: not isinstance(value, dict) or len(value) <= w,
         "maxItems": lambda w: not isinstance(value, list) or len(value) <= w,
     }
     said = {"$schema", "title", "description", "default", "definitions", "then", "else"}
@@ -80,6 +81,7 @@ def test_it_takes_all_keys():
         "columns: {a: {kind: numeric, bounds: [0, 1, 2]}}",
         "columns: {a: {kind: numeric, bounds: [low, high]}}",
         "columns: {a: {kind: numeric, decimals: 99}}",
+        'columns: {a: {kind: numeric, format: "1234.5", marks: {ND: x}}}',
         "columns: {a: {kind: boolean, categories: [x]}}",
         "columns: {a: {kind: datetime, resolution: minute}}",
         "columns: {a: {kind: constant, value: [1]}}",
