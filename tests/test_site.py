@@ -10,6 +10,8 @@ import shlex
 import shutil
 import subprocess
 import sys
+import tomllib
+from importlib.metadata import requires
 from pathlib import Path
 
 import pytest
@@ -168,6 +170,21 @@ def test_code_that_is_said_to_be_written_here_is_there():
     named = re.findall(r"`((?:\w+/)+(?:\w+\.py)?|\w+\.py)`", text)
     assert len(named) > 30
     assert not [name for name in named if not any((base / name).exists() for base in (ROOT, ROOT / "tabgan"))]
+
+
+def test_every_direct_dependency_has_its_reason():
+    """In the order of ``pyproject.toml``; what comes with another one does so in the environment of the tests."""
+    text = (DOCS / "hand-written.md").read_text(encoding="utf-8")
+    section = text.partition("## Why each direct dependency stays")[2].partition("\n## ")[0]
+    rows = re.findall(r"^\| ([\w-]+) \| ([\w-]*) ?\| (.+) \|$", section, re.MULTILINE)
+    rows = [row for row in rows if row[0] != "dependency"]
+    declared = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]["dependencies"]
+    assert [name for name, _, _ in rows] == [re.match(r"[\w-]+", each).group() for each in declared]
+    assert f"the {len(rows)} was" in section
+    for name, other, _ in rows:
+        if other and importlib.util.find_spec(other.replace("scikit-learn", "sklearn")):
+            needs = [each for each in requires(other) if "extra ==" not in each]
+            assert name in {re.match(r"[\w-]+", each).group().lower() for each in needs}, (name, other)
 
 
 def run_page(page, folder):

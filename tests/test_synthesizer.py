@@ -894,7 +894,7 @@ class TestDeclaredRows:
         TabGAN(epsilon=None, schema=Schema(n_rows=1)).check_params()
 
     def test_the_noisy_number_stays_the_fits_own(self):
-        """The declared one is wrong by far: neither the table nor what is learnt is held to it."""
+        """The declared one is wrong by far: neither the table nor the model is held to it."""
         declared = 10**9
         model = TabGAN(epsilon=20.0, schema=Schema(n_rows=declared), adversary_share=0, **QUICK)
         model.fit(_simple(2000))

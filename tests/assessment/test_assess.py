@@ -1,4 +1,4 @@
-"""Two editions of one report: what stays in the house, and what may accompany the table."""
+"""Two editions of one report: an internal one, and one that may accompany the table."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ class TestShareable:
         assert editions(first) == editions(second)
 
     def test_groups_outside_of_the_released_domain(self, model):
-        """In the house they are told without a name; out there nothing of them."""
+        """The internal edition tells of them without a name; the other does not mention them."""
         real, holdout = table(1_500, 0), table(400, 1)
         for rows in (real, holdout):
             rows.loc[rows.index % 5 == 0, "town"] = "Zanzibar-4711"
@@ -212,7 +212,7 @@ class TestGate:
     @pytest.mark.parametrize("has_all_steps", [False, pytest.param(True, marks=pytest.mark.slow)])
     @pytest.mark.family
     def test_known_extremes(self, has_all_steps, monkeypatch):
-        """A copy of the real rows fails; rows that nobody learnt from pass; shuffled columns lose pairs, not shapes."""
+        """A copy of the real rows fails; fresh rows pass; shuffled columns lose pairs, not shapes."""
         monkeypatch.undo()  # here it matters how well models learn
         if not has_all_steps:
             leave_out_what_takes_long(monkeypatch)

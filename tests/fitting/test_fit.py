@@ -132,7 +132,7 @@ def check_account(path, fitted):
     assert len(fitted.sample(20)) == 20
 
 
-# -- what is put down, and when -----------------------------------------------------------------------------------
+# -- what is recorded, and when -----------------------------------------------------------------------------------
 
 
 def test_a_fit_states_what_stands_in_its_ledger(path):
@@ -372,7 +372,7 @@ def test_a_damaged_ledger_or_checkpoint_is_refused_before_a_row_is_read(path, fo
         assert path.read_bytes() == ledger
 
 
-# -- interrupted, and gone on with ----------------------------------------------------------------------------------
+# -- interrupted, and resumed ----------------------------------------------------------------------------------
 
 
 def interrupt(patch, place, at, error, after=False):
@@ -809,7 +809,7 @@ def test_a_fit_without_privacy_can_be_gone_on_with_too(folder, monkeypatch, no_s
     assert len(fitted.sample(5)) == 5
 
 
-# -- what cannot be gone on with ----------------------------------------------------------------------------------
+# -- what cannot be resumed ----------------------------------------------------------------------------------
 
 
 def refused(path, folder, error, match, df=None, **changed):
@@ -844,7 +844,7 @@ def test_another_fit_or_table_is_no_continuation(halfway):
 
 
 def test_what_is_no_table_leaves_the_checkpoint_as_it_was(path, folder, monkeypatch, no_sync):
-    """Though a table that cannot be learnt gives it up."""
+    """Though a table that cannot be fitted gives it up."""
     given = {"schema": Schema([Categorical(name="town")], target="member")}
     stopped(path, folder, monkeypatch, **given)
     refused(path, folder, ConfigError, "no file 'table.csv'", df="table.csv", **given)

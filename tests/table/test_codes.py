@@ -221,7 +221,7 @@ class TestCells:
 
 @pytest.fixture
 def table():
-    """Return an encoder of four learnt columns and a key, and rows for it."""
+    """Return an encoder of four modelled columns and a key, and rows for it."""
     schema = Schema(
         [
             Identifier(name="key", pattern="P{:03d}", start=5, dtype="object"),

@@ -63,7 +63,7 @@ def path(tmp_path):
 
 
 def measurer(book=None, path=None, plan=PLAN) -> Measurer:
-    """One of a fit that goes on with what the book and the file hold."""
+    """One of a fit that resumes with the charges and answers of its ledger and its file."""
     return Measurer(PrivacyFilter(plan, book), None if path is None else Journal(path, "fit"))
 
 

@@ -358,7 +358,7 @@ def test_the_same_rows_in_another_order_and_form_are_the_same_table(written):
 
 @pytest.fixture
 def older(written):
-    """A ledger whose fits were put down with the first version of the digest, which had no version in its lines."""
+    """A ledger whose fits were recorded with the first version of the digest, which had no version in its lines."""
     key = bytes.fromhex(unsealed(guard_of(written).read_text())["key"])
 
     def change(records):
