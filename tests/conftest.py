@@ -248,11 +248,16 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 def pytest_collection_finish() -> None:
-    """Keep modules and collected tests out of every later search for garbage, and search less often."""
-    gc.collect()
+    """Keep modules and collected tests out of every later search for garbage, and search less often.
+
+    Torch has dozens of loggers that do not propagate, and to each of these pytest adds its handlers for every test.
+    """
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)
     gc.enable()
+    for name, logger in logging.root.manager.loggerDict.items():
+        if name.partition(".")[0] == "torch" and isinstance(logger, logging.Logger):
+            logger.propagate = True
 
 
 #: Lines of the log on swallowed errors that nobody foresaw, since the last look.

@@ -131,6 +131,7 @@ def test_manifests_whose_seal_is_right(key, value, tmp_path):
         Checkpoint(tmp_path / "c", {}, 1)
 
 
+@pytest.mark.family(keep=5)
 @pytest.mark.parametrize("text", YAML.values(), ids=YAML)
 def test_yaml(text, tmp_path):
     """Pitfall 44: schemas and jobs."""

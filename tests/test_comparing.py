@@ -39,6 +39,7 @@ def test_tables_and_models_beside_each_other(model, tmp_path):
     assert row.differs
 
 
+@pytest.mark.family
 def test_all_are_judged_by_as_many_rows():
     found = tabgan.compare(REAL, HOLDOUT, {"good": GOOD, "small": SMALL})
     assert found.n_judged == 120
@@ -46,6 +47,7 @@ def test_all_are_judged_by_as_many_rows():
     assert [system.n_rows for system in found.systems] == [300, 120]
 
 
+@pytest.mark.family
 def test_a_gate_may_limit_what_a_model_states(model):
     found = tabgan.compare(REAL, HOLDOUT, {"dp": model, "table": GOOD}, gate={"epsilon": 5.0})
     assert [system.decision.outcome for system in found.systems] == ["passed", "failed"]

@@ -121,6 +121,7 @@ class TestSamples:
         assert sample.spouse_age.isna().mean() == pytest.approx(df.spouse_age.isna().mean(), abs=0.1)
         assert sample.state.dtype == df.state.dtype
 
+    @pytest.mark.family
     def test_batches_and_no_rows(self, model):
         batches = list(model.sample_batches(700, 300))
         assert [len(batch) for batch in batches] == [300, 300, 100]
@@ -141,6 +142,7 @@ class TestSamples:
     def test_a_hundred_thousand_rows(self, model):
         assert all_kept(model, model.sample(100_000))
 
+    @pytest.mark.family
     def test_a_file_keeps_it_all(self, model, tmp_path):
         model.save(tmp_path / "model")
         loaded = TabGAN.load(tmp_path / "model")
@@ -170,6 +172,7 @@ class TestTheSchema:
 
 
 class TestConditions:
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         "conditions",
         [
@@ -347,6 +350,7 @@ def drawn_rules(draw) -> list[Rule]:
     return rules
 
 
+@pytest.mark.family
 @pytest.mark.usefixtures("few_rows")
 @hypothesis_settings(max_examples=12, deadline=None, suppress_health_check=list(HealthCheck))
 @given(rules=drawn_rules(), seed=st.integers(0, 99), epsilon=st.sampled_from([None, 50.0]))
@@ -417,6 +421,7 @@ class TestPlaces:
         assert places.schema_["lat"].decimals == 3
         assert places.schema_["lat"].bounds[0] > 46.0
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         "conditions",
         [
@@ -434,6 +439,7 @@ class TestPlaces:
         for name, wish in conditions_of(conditions, list(sample)).items():
             assert wish.keeps(sample[name], places.schema_[name]).all()
 
+    @pytest.mark.family
     def test_conditional_frequencies_are_those_of_a_large_sample(self, places):
         sample = places.sample(4_000, conditions={"lat": {"min": 47.0}})
         whole = places.sample(20_000, random_state=1)
@@ -489,6 +495,7 @@ class TestCompletions:
         monkeypatch.setattr("tabgan.model.sampling.EACH_IN_ALL", 2**10)
         monkeypatch.setattr("tabgan.model.sampling.LEAST_EACH", 8)
 
+    @pytest.mark.family
     def test_cells_of_merged_and_computed_columns_may_be_given(self, model):
         rows = pd.DataFrame(
             {
@@ -510,6 +517,7 @@ class TestCompletions:
         assert (whole.price[rows.plan == "basic"] == 10).all()
         assert (whole.start.dt.year[rows.year.notna()] == 2021).all()
 
+    @pytest.mark.family
     def test_given_parts_draw_the_others_as_a_large_sample_has_them(self, model):
         whole = model.complete(pd.DataFrame({"state": ["BY"] * 400}), random_state=0)
         free = model.sample(2_000, random_state=1)
@@ -518,6 +526,7 @@ class TestCompletions:
             expected = free[free.state == "BY"][name].value_counts(normalize=True)
             assert (found - expected).fillna(0).abs().max() < 0.11
 
+    @pytest.mark.family
     def test_rows_that_break_a_rule_are_drawn_anew(self, model):
         rows = pd.DataFrame({"low": [4] * 9, "spouse_age": [50] * 9, "total": [14] * 9})
         whole = model.complete(rows, random_state=0)
@@ -526,6 +535,7 @@ class TestCompletions:
         assert model.complete(pd.DataFrame({"high": [9], "total": [13]})).low.tolist() == [2]
         assert whole.married.all()
 
+    @pytest.mark.family
     def test_given_cells_that_break_a_rule_are_an_error_or_kept(self, model):
         rows = pd.DataFrame({"low": [9, 1], "high": [3, 3]})
         with pytest.raises(DataError, match=r"given cells of 1 rows break rules\[0\]"):
@@ -538,6 +548,7 @@ class TestCompletions:
             model.complete(rows)
         assert model.complete(rows, unknown="ignore").city.tolist() == ["Bonn", "Ulm"]
 
+    @pytest.mark.family
     def test_what_no_draw_meets_is_an_error_with_the_yield(self, model, monkeypatch):
         monkeypatch.setattr("tabgan.drawing.completion.TRIES", 20)
         with pytest.raises(DataError, match="for 2 of 3 rows, none of [0-9]+ drawn rows keeps the rules"):
@@ -659,6 +670,7 @@ def aged(few_rows, people_of_ages) -> TabGAN:
 class TestNumbersAndTheirGroups:
     """Rare numbers need no threshold: they have the value of their stretch."""
 
+    @pytest.mark.family
     def test_both_columns_keep_their_distribution(self, people_of_ages, aged):
         sample = aged.sample(4_000, random_state=0)
         (rule,) = aged.schema_.rules
@@ -671,6 +683,7 @@ class TestNumbersAndTheirGroups:
         assert shares[0].sub(shares[1], fill_value=0).abs().max() < 0.04
         assert (sample.age > 75).mean() == pytest.approx((people_of_ages.age > 75).mean(), abs=0.03)
 
+    @pytest.mark.family
     def test_conditions_and_given_cells(self, aged, tmp_path):
         assert (aged.sample(200, conditions={"group": "old"}, random_state=0).age >= 60).all()
         assert set(aged.sample(50, conditions={"age": 20}, random_state=0).group) == {"young"}
@@ -697,6 +710,7 @@ def fares() -> pd.DataFrame:
 
 
 class TestOrdersThatNobodyDeclared:
+    @pytest.mark.family
     def test_what_few_rows_can_break_is_kept(self, few_rows, fares, tmp_path):
         model = TabGAN(2.0, random_state=0).fit(fares)
         sample = model.sample(5_000, random_state=0)
@@ -709,12 +723,14 @@ class TestOrdersThatNobodyDeclared:
         pd.testing.assert_frame_equal(TabGAN.load(tmp_path / "model").sample(200), model.sample(200))
         assert (model.sample(50, conditions={"gross": 10.0}).gross == 10.0).all()
 
+    @pytest.mark.family
     def test_what_a_fifth_of_the_rows_breaks_is_none(self, few_rows, fares):
         model = TabGAN(2.0, random_state=0).fit(fares.assign(gross=fares.gross - 3))
         sample = model.sample(5_000, random_state=0)
         assert 0.2 < (sample.net > sample.gross).mean() < 0.4
 
 
+@pytest.mark.family
 def test_rows_of_entities_are_completed_under_rules(few_rows, fares):
     schema = Schema(rules=[Inequality("net", "gross")], entity="who", max_rows=2)
     model = TabGAN(None, schema=schema, random_state=0).fit(fares.assign(who=np.arange(5_000) // 2))

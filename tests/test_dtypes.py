@@ -269,7 +269,7 @@ def _moment(value):
 
 
 @pytest.mark.filterwarnings("ignore:Could not infer format")
-@pytest.mark.family(keep=31)
+@pytest.mark.family(keep=16)
 @pytest.mark.parametrize("name", TAKEN)
 class TestEveryDtype:
     def test_comes_back_from_the_model_and_its_file(self, name, tmp_path):
@@ -353,7 +353,7 @@ OUTPUT_DTYPES = [
 ]  # fmt: skip
 
 
-@pytest.mark.family(keep=6)
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("place", range(len(DECLARED)))
 def test_a_declared_dtype_holds_what_is_sampled_or_is_refused_before_anything_is_spent(place):
     column, series = DECLARED[place]
@@ -438,6 +438,7 @@ class TestObjects:
         column = Numeric(name="c", bounds=(0, 1), decimals=2, objects="decimal")
         assert _types(_fit(TAKEN["decimals in objects"], column).sample(N)["c"]) == {Decimal}
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         ("name", "expected"),
         [
@@ -497,7 +498,7 @@ class TestSinglePrecision:
         assert (floats(TAKEN[name])[present] == (CODES / 10)[present]).all()
         assert _fit(TAKEN[name]).schema_["c"].decimals == 1
 
-    @pytest.mark.family(keep=2)
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("dtype", ["float16", "float32", "float[pyarrow]"])
     @pytest.mark.parametrize("decimals", [1, 9])
     def test_own_values_are_conditions(self, dtype, decimals):

@@ -32,7 +32,7 @@ def test_it_fits_a_screen_and_says_what_it_writes(name):
     assert f"python examples/{name}" in text
 
 
-@pytest.mark.family(keep=3)
+@pytest.mark.family(keep=2)
 @pytest.mark.parametrize("name", WRITTEN)
 @pytest.mark.filterwarnings("ignore")
 def test_it_runs(name, tmp_path, monkeypatch, capsys, few_trees):

@@ -61,7 +61,7 @@ def _names(folder):
 @pytest.mark.parametrize(
     ("n_bytes", "is_charged"), [(100, False), (400, False), (1_000, None), (2_500, True), (20_000, True)]
 )
-@pytest.mark.family(keep=3)
+@pytest.mark.family(keep=1)
 def test_a_fit_with_a_ledger_says_what_it_spent_and_goes_on(tmp_path, n_bytes, is_charged):
     ledger, kept = tmp_path / "ledger.jsonl", tmp_path / "kept"
     with room(n_bytes), pytest.raises(StorageError, match=r"Cannot write .*Free some space") as raised:
@@ -101,6 +101,7 @@ def test_a_charge_whose_guard_cannot_be_written_counts_in_ledger_and_words(tmp_p
         assert model.privacy_.epsilon_spent == pytest.approx(fit.spent.epsilon(1e-6))
 
 
+@pytest.mark.family
 def test_a_job_says_from_which_checkpoint_it_resumes(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     table().to_csv("people.csv", index=False)

@@ -82,7 +82,7 @@ main()
 """
 
 
-@pytest.mark.family(keep=1)
+@pytest.mark.family
 @pytest.mark.parametrize("megabytes", [400, 700, 1_100, 1_500])
 def test_a_command_without_memory_for_its_libraries_ends_in_words(tmp_path, megabytes):
     pd.DataFrame({"a": range(9)}).to_csv(tmp_path / "people.csv", index=False)

@@ -54,7 +54,7 @@ def editions(data) -> tuple[str, str, str]:
 
 
 class TestShareable:
-    @pytest.mark.family(keep=2)
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("edit", ["other rows", "one row less", "a secret"])
     def test_is_the_same_byte_for_byte_when_the_real_table_changes(self, model, edit):
         """Pitfalls 21 and 1: the model, its releases and the synthetic table are what the edition is made of."""
@@ -109,6 +109,7 @@ class TestShareable:
         assert isinstance(results[0], assessment.PrivateMetricsResult)
         assert editions(first) == editions(second)
 
+    @pytest.mark.family
     def test_groups_outside_of_the_released_domain(self, model):
         """The internal edition tells of them without a name; the other does not mention them."""
         real, holdout = table(1_500, 0), table(400, 1)
@@ -148,6 +149,7 @@ class TestShareable:
         assert report.evaluation["bounds"].value < 1
         assert report.shareable.evaluation["bounds"].value == 1
 
+    @pytest.mark.family
     def test_in_a_notebook_it_is_one_screen(self, model):
         report = model.evaluate(table(300, 0), table(300, 1), synthetic=model.sample(300), title="<b>x")
         for text in (repr(report), report._repr_markdown_(), report._repr_html_()):
@@ -172,6 +174,7 @@ class TestShareable:
         with pytest.raises(PrivacyError, match="expected a private fit"):
             open_model.shareable_report()
 
+    @pytest.mark.family
     def test_the_place_in_the_ledger_is_left_out(self, tmp_path):
         """Its hash covers a digest of the table."""
         model = TabGAN(epsilon=5.0, random_state=0).fit(table(800, 0), ledger=tmp_path / "people.ledger")
@@ -204,6 +207,7 @@ class TestGate:
         assert [check.name for check in report.decision.failed] == ["epsilon", "tvd2"]
         assert [check.name for check in report.shareable.decision.checks] == ["epsilon"]
 
+    @pytest.mark.family
     def test_one_that_holds_figures_only_says_nothing_out_there(self, model):
         report = model.evaluate(table(1_500, 0), table(400, 1), gate=Gate(limits={"tvd2": Limit(1.0)}))
         assert report.decision.outcome == "passed"
@@ -241,6 +245,7 @@ class TestGate:
         assert found["shuffled"]["shapes"].value > found["shuffled"]["shapes"].reference - 0.02
         assert found["shuffled"]["tvd2"].value > found["shuffled"]["tvd2"].reference + 0.03
 
+    @pytest.mark.family
     def test_an_audit_is_told_in_both_editions(self, model):
         bound, expected = AuditBound(0.4, 0.95, 100, 50, 40), ExpectedBound(0.5, 0.3, 0.7, 100, 60)
         result = AuditResult(5.0, 1e-6, "row", (), (CanaryResult("both", bound, expected),), 0.95, 1.0)
@@ -249,6 +254,7 @@ class TestGate:
             assert report.decision.outcome == report.shareable.decision.outcome == outcome
         assert report.shareable.evaluation["audit_bound"].value == 0.4
 
+    @pytest.mark.family
     def test_an_audit_without_canaries_shows_nothing(self, model):
         result = AuditResult(5.0, 1e-6, "row", (), (), 0.95, 1.0)
         report = model.evaluate(table(500, 0), table(300, 1), audit=result, gate=Gate(audit=1.0))

@@ -74,6 +74,7 @@ class TestRequest:
         assert report.shareable.evaluation["accuracy_private"].value > 0.4
         assert "tvd2_private" not in {metric.name for metric in report.evaluation.metrics}
 
+    @pytest.mark.family
     def test_by_old_names(self, model):
         with pytest.warns(FutureWarning, match="private_metrics_") as found:
             report = model.evaluate(
@@ -89,11 +90,13 @@ class TestRequest:
             self.evaluated(model, gate=gate, ledger=tmp_path / "people.ledger")
         assert not (tmp_path / "people.ledger").exists()
 
+    @pytest.mark.family
     def test_the_gate_counts_it(self, model):
         report = self.evaluated(model, gate=Gate(epsilon=6.0, delta=2e-6))
         assert report.decision.outcome == report.shareable.data.decision.outcome == "passed"
         assert [check.found for check in report.decision.checks] == [6.0, 2e-6]
 
+    @pytest.mark.family
     def test_belongs_into_the_ledger_of_the_fit(self, tmp_path):
         """Or a cap would not see it."""
         path, real = tmp_path / "people.ledger", table(1_500, 0)

@@ -333,6 +333,7 @@ class TestCheckpoint:
         with pytest.raises(CheckpointError, match="damaged"):
             job.measure()
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         "change", [{"name": "../../mine"}, {"epsilon": 0}, {"epsilon": -1.0}, {"delta": 2}, {"ledger": None}]
     )
@@ -366,7 +367,7 @@ class TestJob:
         monkeypatch.chdir(tmp_path)
         return load_jobs("jobs.yaml")[0]
 
-    @pytest.mark.family(keep=1)
+    @pytest.mark.family
     @pytest.mark.parametrize(
         "step",
         [

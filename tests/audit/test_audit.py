@@ -211,7 +211,7 @@ class TestNegativeControls:
         names = {check.name for check in check_mechanisms() if not check.has_passed}
         assert names >= {f"gradients: correlation of the noise of two {what}" for what in ("steps", "runs")}
 
-    @pytest.mark.family(keep=1)
+    @pytest.mark.family
     @pytest.mark.parametrize(
         ("owner", "name", "found"),
         [
@@ -269,6 +269,7 @@ class TestRun:
         assert (sizes == 4).sum() == 20
         assert (schema.entity, schema.max_rows) == ("unit", 3)
 
+    @pytest.mark.family
     def test_scores_know_nothing_of_canaries_when_there_is_much_noise(self):
         scores = run_canaries(make_plan(0.2, 1e-6, has_discovery=False), 500)
         assert bound_from_scores(scores.counts, scores.is_in, 1e-6).epsilon_lower_bound < 0.3
@@ -303,6 +304,7 @@ def test_arguments_that_make_no_sense(arguments, message):
 class TestCommand:
     ARGUMENTS = ("audit", "--epsilon", "8", "--canaries", "300")
 
+    @pytest.mark.family
     def test_says_what_was_found(self, tmp_path):
         result = CliRunner().invoke(app, [*self.ARGUMENTS, "-o", str(tmp_path / "audit.json")])
         assert result.exit_code == 0, result.output
@@ -347,6 +349,7 @@ class TestModel:
         assert "composed anew" in to_html(shareable.data)
         assert json.loads(to_json(shareable.data))["audit"]["has_passed"]
 
+    @pytest.mark.family
     def test_a_model_that_spent_more_than_it_promised(self, path, monkeypatch):
         monkeypatch.setattr("tabgan.audit.cost_of", lambda entries: cost_of(entries * 20))
         assert "composed anew" in audit_model(TabGAN.load(path), n_canaries=200).failures[0]

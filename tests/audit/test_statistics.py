@@ -50,6 +50,7 @@ def randomized_response(m: int, epsilon: float, rng: np.random.Generator) -> tup
 
 
 class TestPValue:
+    @pytest.mark.family(keep=12)
     @pytest.mark.parametrize("delta", [0.0, 1e-3, 0.02])
     @pytest.mark.parametrize("epsilon", [0.0, 0.7, 3.0])
     @pytest.mark.parametrize(("m", "r"), [(1, 0), (1, 1), (8, 5), (12, 12)])
@@ -206,6 +207,7 @@ class TestOverManyRuns:
     #: More false alarms than this among the runs have a probability below 1e-3 if each has one of 5%.
     ALLOWED = int(binom.isf(1e-3, RUNS, 0.05))
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("epsilon", [0.0, 1.0, 2.5])
     def test_bounds_on_randomized_response_hold(self, epsilon):
         rng = np.random.default_rng(3)
@@ -246,6 +248,7 @@ class TestOverManyRuns:
         ]
         assert 0.7 < np.median(bounds) < 1.0
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(("mu", "delta"), [(0.5, 1e-2), (1.0, 1e-3), (1.0, 1e-5), (3.0, 1e-5)])
     def test_bounds_on_a_gaussian_stay_below_its_epsilon(self, mu, delta):
         def excess(epsilon: float) -> float:

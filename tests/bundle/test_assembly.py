@@ -30,7 +30,7 @@ def test_a_gate_on_promises_decides(model, tmp_path):
     assert made_of(model, tmp_path / "people", gate=Gate(epsilon=6.0)).outcome == "passed"
 
 
-@pytest.mark.family(keep=2)
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("step", ["_write_payload", "complete", "pack"])
 @pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), KeyboardInterrupt()])
 def test_a_full_disk_leaves_nothing(model, tmp_path, monkeypatch, step, error):

@@ -51,6 +51,7 @@ class TestRoot:
     def test_usage(self, arguments):
         _run(*arguments, code=2)
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("is_first", [True, False], ids=["a command", "a process that runs a job"])
     def test_the_log_has_one_style_of_dates_and_only_our_own_words(self, is_first):
         opacus = "logging.basicConfig(format='%(asctime)s', datefmt='%m/%d/%Y')\n"  # when it is imported

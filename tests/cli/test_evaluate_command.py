@@ -150,6 +150,7 @@ class TestTheTableOfTheFit:
         run("evaluate", "m", "--real", name, *self.MORE)
         assert len(LedgerFile(Path("l")).fits) == 2
 
+    @pytest.mark.family
     def test_or_refused(self, here):
         here.iloc[1:].to_csv("other.csv", index=False)
         found = run("evaluate", "m", "--real", "other.csv", *self.MORE, code=None)
@@ -183,6 +184,7 @@ def files(model, tmp_path, monkeypatch) -> list[str]:
 
 @pytest.mark.usefixtures("few_steps")
 class TestGateAndEdition:
+    @pytest.mark.family
     def test_a_gate_that_refuses_is_exit_code_3(self, files):
         Path("gate.yaml").write_text("{epsilon: 1.0, fidelity: {tvd2: 0.9}}")
         result = run(*files, "--gate", "gate.yaml", "-o", "r.html", code=3)
@@ -190,6 +192,7 @@ class TestGateAndEdition:
         assert "Epsilon: 5 is promised; the limit is 1." in result.stdout
         assert "Failed: 1 of 2 limits is not met" in Path("r.html").read_text()
 
+    @pytest.mark.family
     def test_no_edition_goes_out_that_the_gate_refuses(self, files):
         Path("gate.yaml").write_text("{epsilon: 10.0, fidelity: {tvd2: 0.0001}}")
         result = run(*files, "--shareable", "--gate", "gate.yaml", "-o", "r.html", code=3)

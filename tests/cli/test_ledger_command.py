@@ -156,6 +156,7 @@ class TestCap:
         caps = [r["epsilon"] for r in LedgerFile(Path("people.ledger")).records if r["kind"] == "cap"]
         assert caps == [1.2, 3.0]
 
+    @pytest.mark.family
     def test_cannot_be_raised_by_a_fit(self):
         fit("--epsilon-cap", "1.2", "--delta-cap", "1e-6")
         assert "tabgan ledger cap" in fit("--epsilon-cap", "9", "--delta-cap", "1e-6", code=1)
@@ -187,6 +188,7 @@ class TestUnfinished:
             patch.setattr("tabgan.fitting.fit._anchored_generator", stop)
             return fit("--checkpoint", "ck", *more, code=1)
 
+    @pytest.mark.family
     def test_goes_on_with_the_same_ledger(self, monkeypatch):
         assert "spent by this fit: epsilon" in self._interrupt(monkeypatch)
         (open_fit,) = LedgerFile(Path("people.ledger")).fits

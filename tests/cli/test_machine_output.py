@@ -154,6 +154,7 @@ def test_every_command_that_prints_a_result_prints_it_for_programs_or_not_at_all
         assert {"--quiet", "--json"} <= known, name
 
 
+@pytest.mark.family
 def test_a_ledger(tmp_path):
     TabGAN(1.0, random_state=0).fit(
         pd.DataFrame({"age": [20, 30] * 400, "town": ["Ulm", "Bonn"] * 400}), ledger="l.ledger"

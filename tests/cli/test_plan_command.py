@@ -50,6 +50,7 @@ def test_of_a_source_reads_its_header_alone():
     assert "20% of the budget trains one critic" in said
 
 
+@pytest.mark.family
 def test_for_machines(folder):
     data = json.loads(run("plan", "schema.yaml", "--rows", 20_000, "--json", "--html", "plan.html").stdout)
     assert data["n_rows"] == 20_000
@@ -115,5 +116,6 @@ def test_a_dry_run_has_its_plans_as_json_and_warns_of_no_made_up_rows(folder, ca
     assert not caplog.records
 
 
+@pytest.mark.family
 def test_it_may_be_quiet():
     assert run("plan", "schema.yaml", "--rows", 20_000, "--quiet", "--html", "plan.html").stdout == ""

@@ -45,6 +45,7 @@ class TestReport:
         assert said.startswith("r.html: INTERNAL. valid 100.0%")
         assert run("report", *TABLES).stdout.startswith("INTERNAL. valid")
 
+    @pytest.mark.family
     def test_the_gate(self, folder):
         (folder / "g.yaml").write_text("fidelity: {tvd1: 0.0001}")
         refused = run("report", *TABLES, "--gate", "g.yaml", "-o", "r.html", code=3)
@@ -53,6 +54,7 @@ class TestReport:
         (folder / "g.yaml").write_text("fidelity: {tvd1: 0.9}")
         assert "passes the table" in run("report", *TABLES, "--gate", "g.yaml").stdout
 
+    @pytest.mark.family
     def test_for_programs(self, folder):
         found = json.loads(run("report", *TABLES, "--json", "--target", "age").stdout)
         assert found["edition"] == "internal"
@@ -66,6 +68,7 @@ class TestReport:
         result = run("report", *TABLES, "--quiet", "-o", "r.json")
         assert (result.stdout, result.stderr) == ("", "")
 
+    @pytest.mark.family(keep=4)
     @pytest.mark.parametrize(
         ("arguments", "code", "said"),
         [
@@ -94,6 +97,7 @@ SIDES = ("--real", "real.csv", "--holdout", "holdout.csv")
 
 
 class TestCompare:
+    @pytest.mark.family
     def test_on_the_terminal_and_on_a_page(self, folder):
         said = run("compare", "good.csv", "worse=bad.csv", *SIDES, "-o", "c.html").stdout
         assert "c.html: INTERNAL, 2 systems side by side" in said
@@ -110,6 +114,7 @@ class TestCompare:
         assert [each["name"] for each in found["systems"]] == ["good", "bad"]
         assert json.loads(run("compare", "good.csv", "bad.csv", *SIDES, "-o", "-").stdout)["version"] == 1
 
+    @pytest.mark.family
     def test_refused_only_if_no_system_passes(self, folder):
         (folder / "g.yaml").write_text("fidelity: {tvd1: 0.3}")
         run("compare", "good.csv", "bad.csv", *SIDES, "--gate", "g.yaml")

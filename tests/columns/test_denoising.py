@@ -58,6 +58,7 @@ class TestDenoise:
         assert np.abs(found - truth).sum(axis=1).mean() / truth.sum() < 0.3  # twice the total variation; .46
         assert (found[:, [0, -1]] > 120).mean() > 0.9
 
+    @pytest.mark.family
     def test_among_many_spikes_the_threshold_is_low_and_among_few_it_is_high(self):
         rng = np.random.default_rng(2)
         comb = np.where(np.arange(240) % 5 == 0, 150.0, 10.0)
@@ -66,6 +67,7 @@ class TestDenoise:
             found = [denoise_ordered(truth + rng.normal(0, 30.0, 240), 30.0, truth.sum()) for _ in range(20)]
             assert np.mean([np.abs(each - truth).sum() / truth.sum() for each in found]) < most
 
+    @pytest.mark.family
     def test_where_the_range_begins_matters_little(self):
         rng, moved = np.random.default_rng(3), []
         truth = 400.0 * np.exp(-np.arange(64) / 12)

@@ -139,6 +139,7 @@ def vote(texts, noise=0.0, untyped_text=True):
     return columns_of_votes({"x": counts.astype(float)}, {"x": "object"}, noise, untyped_text)["x"].column
 
 
+@pytest.mark.family(keep=30)
 @pytest.mark.parametrize(("text", "format_", "moment"), TEXTS)
 def test_text_to_moment_to_text(text, format_, moment):
     column = vote([text] * 3)

@@ -60,6 +60,7 @@ def test_the_coarsest_step_that_holds_all_votes(values, decimals, multiple_of):
     assert (column.decimals, column.multiple_of) == (decimals, multiple_of)
 
 
+@pytest.mark.family
 def test_each_value_votes_by_itself_and_once():
     values = np.r_[DAYS / 12, DAYS / 100, RNG.random(50), 1e300, 5e-324, -0.0]
     column = Numeric(name="a", dtype="float64")

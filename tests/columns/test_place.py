@@ -70,6 +70,7 @@ def encoder(found: Place, n: int = 60):
     return found.lattice_encoder(ends)
 
 
+@pytest.mark.family(keep=3)
 @pytest.mark.parametrize(
     ("lat", "lon"),
     [

@@ -110,6 +110,7 @@ def test_one_next_to_an_end_is_a_number_like_others():
 
 
 class TestNotMadeUp:
+    @pytest.mark.family
     def test_a_column_without_them_is_as_it_was(self):
         """Forty cells more of noise: without a clear one, edges are those of a fit that has no such cells."""
         values = np.random.default_rng(3).integers(18, 90, 20_000)
@@ -141,6 +142,7 @@ class TestNotMadeUp:
         assert not np.isin([97, 98, 99], found).any()
         assert np.isin([-9, 999, 9_999], found).all()
 
+    @pytest.mark.family
     def test_counts_around_them_are_those_of_the_rows_in_the_mean(self):
         values = np.random.default_rng(4).lognormal(4.5, 0.8, 20_000).round().astype(int)
         offs = []

@@ -144,7 +144,7 @@ def test_the_other_columns_weigh_in_where_a_vote_is_unclear():
     assert verdict(unclear, 100.0, **others).column.kind == "numeric"
 
 
-@pytest.mark.family(keep=1)
+@pytest.mark.family
 @pytest.mark.parametrize(
     ("n_rows", "n_columns", "tries", "most"), [(500, 20, 8, 0.08), (1_000, 20, 5, 0.02), (2_000, 40, 3, 0.01)]
 )

@@ -87,6 +87,7 @@ def test_a_column_of_nearly_all_states_keeps_the_rare_ones():
     assert np.mean(false) < 4
 
 
+@pytest.mark.family
 def test_noise_alone_is_hardly_ever_a_word():
     rng = np.random.default_rng(0)
     assert sum(are_found(rng.normal(0, NOISE, len(WORDS)), NOISE).sum() for _ in range(60)) == 0

@@ -43,6 +43,7 @@ def test_given_cells_come_back_as_they_are(model, free, masked):
     assert not whole.equals(model.complete(masked, random_state=2))
 
 
+@pytest.mark.family
 def test_imputed_rows_lack_nothing(model, masked):
     assert model.complete(masked, random_state=1).isna().any().any()
     assert not model.impute(masked, random_state=1).isna().any().any()
@@ -67,6 +68,7 @@ def test_whole_rows_are_as_those_of_the_model(model, free):
     assert np.abs(off).max() < 4.5
 
 
+@pytest.mark.family
 def test_a_cell_follows_the_given_ones(model, free):
     rows = pd.DataFrame({"c8": ["u"] * 400 + ["w"] * 400})
     whole = model.complete(rows, random_state=0)

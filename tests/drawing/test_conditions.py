@@ -72,6 +72,7 @@ def differences(one, worth, other, schema):
     return np.array(found)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize(
     "name",
     [pytest.param(name, marks=pytest.mark.family if i % 3 else ()) for i, name in enumerate(CONDITIONS)],
@@ -221,6 +222,7 @@ class TestImputing:
         present = free["age"].notna()
         assert abs(sample["age"].mean() - free.loc[present, "age"].mean()) < 2
 
+    @pytest.mark.family
     def test_a_column_of_which_nothing_was_released_stays_missing_and_is_told(self, caplog):
         df = pd.DataFrame({"age": np.arange(600) % 40, "never": np.nan, "paid": np.arange(600) % 7 * 0.5})
         df.loc[::5, "paid"] = np.nan
@@ -256,6 +258,7 @@ class TestProportions:
         assert sample["plan"].head(20).nunique(dropna=False) > 1  # in random order
         assert sample.attrs[EFFECTIVE] == 1_001
 
+    @pytest.mark.family
     def test_of_ranges_and_under_conditions(self, model):
         shares = [{"value": Between(18, 39), "share": 0.5}, {"value": {"min": 60}, "share": 0.5}]
         batches = model.sample_batches(
@@ -273,6 +276,7 @@ class TestProportions:
         off = differences(part, len(part), free[free["sex"] == "f"], model._fitted.encoder.schema)
         assert np.sqrt((off**2).mean()) < 1.35
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("n", [0, 1, 2])
     def test_of_few_rows(self, model, n):
         one, other = (model.sample(n, proportions={"sex": {"f": 0.5}}, random_state=7) for _ in range(2))

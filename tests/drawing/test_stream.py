@@ -92,6 +92,7 @@ class TestRows:
         model.sample_to(tmp_path / "a", 250, conditions={"town": "=A"}, random_state=1)
         assert set(_rows(tmp_path / "a")["town"]) == {"=A"}
 
+    @pytest.mark.family
     def test_conditions_of_every_form_hold_and_resume(self, model, tmp_path):
         forms = [
             {"town": {"=A", "b;c"}, "age": [Between(20, 30), {"min": 80}, None]},
@@ -127,6 +128,7 @@ class TestRows:
 
 
 class TestFormats:
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("compression", [None, "gzip"])
     def test_csv(self, model, tmp_path, compression):
         options = {"separator": ";", "decimal": ",", "compression": compression, "escape_formulas": True}
@@ -241,6 +243,7 @@ class TestResuming:
             held = (tmp_path / "a" / file["name"]).read_bytes()
             assert (len(held), hashlib.sha256(held).hexdigest()) == (file["bytes"], file["sha256"])
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         "change",
         [

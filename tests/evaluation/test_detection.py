@@ -47,6 +47,7 @@ class TestDetection:
         real, holdout = make(300, 0), make(300, 1)
         assert evaluate(real, holdout, make(300, 2).assign(height=1.7))["c2st"].value > 0.95
 
+    @pytest.mark.family
     def test_missing_values_give_away(self, make):
         holdout = make(300, 1)
         assert evaluate(make(300, 0), holdout, make(300, 2).fillna({"height": 170.3}))["c2st"].value > 0.5
@@ -55,6 +56,7 @@ class TestDetection:
         table = pd.DataFrame({"constant": [1.0] * 60, "empty": [np.nan] * 60})
         assert evaluate(table, table, table)["c2st"].value == 0.5
 
+    @pytest.mark.family
     def test_people_with_several_rows_do_not_give_their_table_away(self):
         """Real people have five equal rows each; synthetic rows, of the same distribution, one person each."""
         rng = np.random.default_rng(0)
@@ -91,7 +93,7 @@ class TestGiveaways:
         found = evaluate(real, holdout, synthetic)
         return {column.name: column.giveaway for column in found.columns}
 
-    @pytest.mark.family(keep=2)
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(
         ("column", "break_"),
         [
@@ -110,6 +112,7 @@ class TestGiveaways:
         # Income follows age: where age is off, it takes both to see that they no longer go together.
         assert found[column] > 1.5 * max(others)
 
+    @pytest.mark.family
     def test_a_column_that_goes_with_no_other(self, make):
         """Shuffled income no longer follows age, and nobody can say which of the two is wrong; the rest is right."""
         synthetic = make(600, 2)
@@ -118,6 +121,7 @@ class TestGiveaways:
         assert max(found, key=found.get) == "income"
         assert abs(found["height"]) < 0.05 < found["age"]
 
+    @pytest.mark.family
     def test_nothing_gives_fresh_rows_away(self, make):
         found = self._giveaways(make(600, 0), make(600, 1), make(600, 2))
         assert all(abs(value) < 0.05 for value in found.values())

@@ -73,6 +73,7 @@ class TestExtremes:
         assert found["exact_copies"].reference < 0.02
         assert found["tvd1"].value == found["tvd2"].value == found["tvd3"].value == 0
 
+    @pytest.mark.family
     def test_fresh_rows_score_as_the_holdout_does(self, fresh):
         found = fresh
         check_near(found, ("tvd1", "tvd2", "tvd3", "shapes"), 0.02)
@@ -107,6 +108,7 @@ class TestExtremes:
         assert found["c2st"].interval.low > 0.7
         assert found["validity"].value > 0.99
 
+    @pytest.mark.family
     def test_the_holdouts_other_half_is_near_every_reference(self, fresh):
         found = fresh
         tvds = ("tvd1", "tvd2", "tvd3")
@@ -156,6 +158,7 @@ class TestResult:
             assert found.subgroups in ((), whole.subgroups)
         assert alone == {metric.name: metric for metric in whole.metrics}
 
+    @pytest.mark.family
     def test_plain_data_is_json(self, make, few_trees):
         found = evaluate(make(200, 0), make(100, 1), make(150, 2), target="bought", random_state=np.int64(3))
         data = json.loads(json.dumps(found.to_dict()))
@@ -173,6 +176,7 @@ class TestResult:
         assert first.subgroups
         assert evaluate(*tables, target="bought", random_state=8) != first
 
+    @pytest.mark.family
     def test_the_callers_tables_and_random_state_stay_as_they_are(self, make, few_trees):
         tables = make(100, 0), make(100, 1), make(100, 2)
         copies = [table.copy() for table in tables]
@@ -192,6 +196,7 @@ class TestResult:
         assert found["tvd3"].value == pytest.approx(straight["tvd3"].value, abs=0.05)
         assert found["validity"] == straight["validity"]
 
+    @pytest.mark.family
     def test_progress(self, make, few_trees):
         seen = []
         evaluate(make(60, 0), make(60, 1), make(60, 2), progress=lambda *step: seen.append(step))
@@ -261,7 +266,7 @@ class TestOddTables:
         pd.arrays.SparseArray([0, 1] * 30),
     )
 
-    @pytest.mark.family(keep=3)
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(
         ("odd", "column"),
         [
@@ -453,7 +458,7 @@ def test_odd_tables_get_an_error_or_answers(make, odd, which, few_trees):
     json.dumps(found.to_dict(), allow_nan=False)
 
 
-@pytest.mark.family(keep=3)
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize(
     ("cell", "column", "which"),
     [

@@ -92,6 +92,7 @@ class TestCells:
 
 
 class TestTuples:
+    @pytest.mark.family
     def test_a_seeded_subset_of_very_many(self, monkeypatch, make):
         monkeypatch.setattr(fidelity, "MAX_TRIPLES", 4)
         chosen = fidelity.column_tuples(5, 3, 4, np.random.default_rng(0))
@@ -121,6 +122,7 @@ class TestRareCategories:
         found = evaluate(real, holdout, synthetic)["rare_categories"]
         assert (found.value, found.reference) == (0.6, 1.0)
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(("n_rare", "is_computed"), [(4, False), (5, True), (20, True), (21, False)])
     def test_what_is_rare_and_yet_to_be_expected(self, n_rare, is_computed):
         found = evaluate(*self._tables(n_rare))["rare_categories"]
@@ -137,6 +139,7 @@ class TestRareCategories:
 
 
 class TestDuplicates:
+    @pytest.mark.family
     def test_a_table_without_variety(self, make):
         real, holdout, synthetic = make(200, 0), make(200, 1), make(20, 2)
         found = evaluate(real, holdout, pd.concat([synthetic] * 10))["duplicates"]

@@ -51,6 +51,7 @@ class TestWithoutThePackage:
             "not computed: sdmetrics is not installed. This does not pass."
         )
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("name", NAMES)
     def test_the_check_would_see_one_that_passes(self, found, name):
         pytest.importorskip("sdmetrics")

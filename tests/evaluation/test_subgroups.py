@@ -44,22 +44,26 @@ class TestGroups:
         metric = found["tstr_subgroups"]
         assert (metric.value, metric.interval) == (worst.gap, worst.interval)
 
+    @pytest.mark.family
     def test_fresh_rows_lose_no_group(self):
         found = evaluate(table(1000, 0), table(1000, 1), table(1000, 2), target="y")
         assert found["tstr_subgroups"].value < 0.05
         assert sum(each.interval.low > 0 for each in found.subgroups) <= 2  # of five; 2 with scikit-learn 1.5
 
+    @pytest.mark.family
     def test_the_interval_is_paired(self):
         """The score itself is much less sure than the difference of two scores of the same rows."""
         found = evaluate(table(1000, 0), table(400, 1), table(1000, 2), target="y")
         group, whole = _by_group(found)["group", "a"].interval, found["tstr"].interval
         assert group.high - group.low < whole.high - whole.low
 
+    @pytest.mark.family
     def test_a_regression(self, few_trees):
         found = evaluate(table(600, 0), table(600, 1), table(600, 2), target="x")
         assert all(each.gap is not None for each in found.subgroups)
         assert {each.column for each in found.subgroups} == {"group", "flag", "y"}
 
+    @pytest.mark.family
     def test_more_than_two_classes(self, few_trees):
         found = evaluate(table(900, 0), table(900, 1), table(900, 2), target="group")
         assert found["tstr_subgroups"].is_computed
@@ -101,6 +105,7 @@ class TestGroups:
 
 
 class TestColumns:
+    @pytest.mark.family
     def test_the_first_six_with_few_categories(self, few_trees):
         tables = [table(300, i) for i in range(3)]
         for each in tables:
@@ -139,6 +144,7 @@ class TestColumns:
 
 
 class TestReasons:
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         ("change", "reason"),
         [
@@ -184,16 +190,19 @@ class TestCalibration:
             assert sum(point.n_rows for point in points) == 1000
             assert points[-1].observed > 0.9
 
+    @pytest.mark.family
     def test_the_most_frequent_of_more(self, few_trees):
         picture = evaluate(*(table(600, i) for i in range(3)), target="group").pictures.calibration
         assert picture.category == "a"
 
+    @pytest.mark.family
     def test_a_model_from_reversed_rows_is_wrong_about_all(self):
         tables = [table(600, i) for i in range(3)]
         tables[2]["x"] *= -1
         picture = evaluate(*tables, target="y").pictures.calibration
         assert picture.synthetic[-1].observed < 0.2 < 0.8 < picture.real[-1].observed
 
+    @pytest.mark.family
     def test_numbers_and_booleans_as_classes(self, few_trees):
         assert evaluate(*(table(300, i) for i in range(3)), target="flag").pictures.calibration.category in (
             True,
@@ -202,6 +211,7 @@ class TestCalibration:
         tables = [table(300, i).assign(y=lambda df: (df["x"] > 1) * 1.0) for i in range(3)]
         assert evaluate(*tables, target="y").pictures.calibration.category == 1
 
+    @pytest.mark.family
     def test_a_class_of_few_rows_is_not_shown(self, few_trees):
         tables = [table(300, i) for i in range(3)]
         for each in tables:

@@ -101,6 +101,7 @@ def test_an_unreadable_holdout_makes_figures_void_and_a_gate_fail():
     assert {check.name for check in decision.checks if not check.is_passed} == {"tvd1", "exact_copies"}
 
 
+@pytest.mark.family
 @pytest.mark.unexpected
 def test_a_step_that_fails_costs_its_figures_only(monkeypatch, caplog):
     """Pitfall 36."""

@@ -27,6 +27,7 @@ class TestTask:
         assert "ROC AUC" in found["tstr"].label
         assert found["tstr"].value > 0.9
 
+    @pytest.mark.family
     def test_many_classes(self, make):
         tables = [
             make(300, i).assign(target=lambda df: pd.cut(df["income"], 5).cat.codes.astype(str))

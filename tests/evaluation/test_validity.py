@@ -162,6 +162,7 @@ def _values(metrics) -> dict[str, float | str]:
 
 
 class TestAspects:
+    @pytest.mark.family(keep=4)
     @pytest.mark.parametrize(
         ("column", "cells", "shares"),
         [

@@ -213,7 +213,7 @@ def test_no_plain_hash_of_the_table_stands_in_it(folder):
 # -- damage -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.family(keep=4)
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize(
     ("name", "use"),
     [

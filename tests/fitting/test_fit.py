@@ -216,6 +216,7 @@ def test_door_2_samples_units_and_not_rows(doors):
     assert all(len(set(same[units == unit])) == 1 for unit in range(300))
 
 
+@pytest.mark.family
 def test_two_fits_on_one_table_add_up(path):
     spent = [model().fit(table(), ledger=path).privacy_.epsilon_spent for _ in range(2)]
     assert max(spent) < recomputed(path) < sum(spent)
@@ -331,6 +332,7 @@ def test_that_table_would_have_told(path):
         model().fit(Unread(table()), ledger=LedgerConfig(path, 9.0, 1e-5))
 
 
+@pytest.mark.family
 def test_the_cap_counts_earlier_fits(path, no_sync):
     model().fit(table(), ledger=LedgerConfig(path, 2.5, 1e-5))
     before = path.read_bytes()
@@ -422,6 +424,7 @@ GUARD, ANSWER = (LedgerFile, "_write_guard"), (journal, "append_line")
 STEP, END = (dpsgd.PrivateSteps, "_noisy_gradient"), (LedgerFile, "end")
 
 
+@pytest.mark.family(keep=3)
 @pytest.mark.parametrize(
     ("place", "at", "after", "error"),
     [
@@ -493,6 +496,7 @@ def test_categories_are_discovered_again_while_delta_lasts(path, folder, monkeyp
     assert recomputed(path) <= EPSILON + ROUNDING
 
 
+@pytest.mark.family
 def test_a_fit_that_was_stopped_in_a_discovery_is_done_in_the_end(path, folder, monkeypatch, no_sync):
     stopped(path, folder, monkeypatch, (mechanisms, "discover"), 1)
     assert model().fit(table(), ledger=path, checkpoint=folder).schema_["town"].categories
@@ -533,6 +537,7 @@ def test_answers_of_another_fit_are_refused(path, folder, monkeypatch, no_sync):
     model().fit(table(), ledger=path, checkpoint=folder)
 
 
+@pytest.mark.family
 def test_a_part_of_the_table_is_the_same_part_when_it_goes_on(path, folder, monkeypatch, no_sync):
     df = table()
     with monkeypatch.context() as patch:
@@ -645,6 +650,7 @@ def test_a_test_of_the_critic_that_was_charged_and_lost_leaves_it_out(path, fold
     assert not fitted._fitted.generator.critics
 
 
+@pytest.mark.family
 def test_a_critic_is_let_in_if_its_noisy_gain_is_large_enough(path, monkeypatch, no_sync):
     """Charged once, by the share of the plan that is kept for it."""
     for let_in, positions in ((-np.inf, ["2"]), (np.inf, [])):
@@ -688,6 +694,7 @@ def test_a_lost_slope_lets_no_critic_in():
     assert (outcome.is_let_in, outcome.gain) == (False, None)
 
 
+@pytest.mark.family
 def test_the_critic_of_the_model_is_the_trained_one_times_its_factor(path, monkeypatch, no_sync):
     monkeypatch.setattr(critics, "LET_IN", -np.inf)
     weights, scale = [], Game.scale
@@ -726,7 +733,7 @@ def test_each_target_has_a_critic_a_test_and_its_part_of_the_budget(path, monkey
     assert recomputed(path) == pytest.approx(fitted.privacy_.epsilon_spent, abs=ROUNDING)
 
 
-@pytest.mark.family(keep=1)
+@pytest.mark.family
 @pytest.mark.parametrize("at", [2, ADVERSARY_STEPS + 2])
 def test_a_fit_with_several_critics_resumes_in_the_middle_of_any(path, folder, monkeypatch, no_sync, at):
     schema = Schema(
@@ -742,6 +749,7 @@ def test_a_fit_with_several_critics_resumes_in_the_middle_of_any(path, folder, m
     assert len(fitted.sample(20)) == 20
 
 
+@pytest.mark.family
 def test_a_fit_without_a_target_has_no_adversary(path, folder, no_sync):
     fitted = model(schema=None).fit(table(), ledger=path, checkpoint=folder)
     assert not fitted.plan_.has_adversary
@@ -770,6 +778,7 @@ def test_a_finished_checkpoint_gives_the_same_model_and_spends_nothing(path, fol
     assert path.read_bytes() == before
 
 
+@pytest.mark.family
 def test_without_a_datasets_ledger_a_checkpoint_keeps_its_own(folder, monkeypatch, no_sync):
     """Pitfall 25."""
     stopped(None, folder, monkeypatch)
@@ -798,6 +807,7 @@ def test_no_value_of_a_row_is_found_in_any_file(path, folder, monkeypatch, no_sy
         assert b"Kiel" in data
 
 
+@pytest.mark.family
 def test_a_fit_without_privacy_can_be_gone_on_with_too(folder, monkeypatch, no_sync):
     with monkeypatch.context() as patch:
         interrupt(patch, ANSWER, 3, Killed)
@@ -843,6 +853,7 @@ def test_another_fit_or_table_is_no_continuation(halfway):
     model().fit(table().iloc[::-1], ledger=path, checkpoint=folder)  # no batch is drawn by place
 
 
+@pytest.mark.family
 def test_what_is_no_table_leaves_the_checkpoint_as_it_was(path, folder, monkeypatch, no_sync):
     """Though a table that cannot be fitted gives it up."""
     given = {"schema": Schema([Categorical(name="town")], target="member")}
@@ -887,6 +898,7 @@ def test_a_ledger_that_was_put_back_to_before_an_answer_is_found(path, folder, m
     refused(path, folder, PrivacyError, "answers do not match at")
 
 
+@pytest.mark.family
 def test_a_ledger_that_was_put_back_to_before_steps_of_the_discriminator_is_found(
     path, folder, monkeypatch, no_sync
 ):
@@ -930,6 +942,7 @@ def test_a_fit_that_charged_nothing_ties_a_ledger_to_no_table_and_to_no_plan(pat
     assert [fit.outcome for fit in LedgerFile(path).fits] == ["failed", "done"]
 
 
+@pytest.mark.family
 def test_a_second_start_that_came_too_late_changes_nothing(path, folder, monkeypatch, no_sync):
     """It was opened before the first one had put its manifest down."""
     request = model()._request(table().columns, False)
@@ -953,6 +966,7 @@ def test_damaged_answers_are_refused_and_nothing_is_charged(halfway):
     check_account(path, model().fit(table(), ledger=path, checkpoint=folder))
 
 
+@pytest.mark.family
 def test_a_ledger_of_another_table_is_refused_and_nothing_is_written(path, folder, no_sync):
     model().fit(table(), ledger=path)
     before = path.read_bytes()
@@ -964,6 +978,7 @@ def test_a_ledger_of_another_table_is_refused_and_nothing_is_written(path, folde
     assert [fit.outcome for fit in LedgerFile(path).fits] == ["done", "done"]
 
 
+@pytest.mark.family
 def test_a_part_of_a_table_adds_to_the_ledger_of_the_whole(path, no_sync):
     whole = table()
     model().fit(whole.iloc[:1_200], ledger=path, source_table=whole)
@@ -1003,6 +1018,7 @@ def test_a_seed_that_was_left_open_is_drawn_once_for_a_checkpoint(folder, monkey
     pd.testing.assert_frame_equal(again.sample(20, random_state=1), first.sample(20, random_state=1))
 
 
+@pytest.mark.family
 def test_what_only_the_release_knows_is_told_and_kept(tmp_path, no_sync):
     rng, n = np.random.default_rng(0), 2_000
     hours = np.where(rng.random(n) > 0.05, np.round(rng.normal(40, 9, n), 1).astype(str), "<5")

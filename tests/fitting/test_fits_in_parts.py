@@ -117,7 +117,7 @@ def test_rows_of_an_entity_in_many_parts_count_as_those_of_one():
     assert model.privacy_.unit == PrivacyUnit("who", 2)
 
 
-@pytest.mark.family(keep=1)
+@pytest.mark.family
 @pytest.mark.parametrize(
     "short", [MemoryError(), RuntimeError("[enforce fail] can't allocate memory: you tried")]
 )
@@ -146,6 +146,7 @@ class TestProgress:
         model = TabGAN(schema=schema, random_state=0)
         return model.fit(FrameParts(df, 1_500), ledger=tmp_path / "l.jsonl", progress=progress, **options)
 
+    @pytest.mark.family
     def test_every_pass_tells_its_rows(self, tmp_path):
         calls = []
         self.told(tmp_path, lambda *told: calls.append(told))
@@ -170,6 +171,7 @@ class TestProgress:
         self.told(tmp_path, lambda *told: calls.append(told))
         return calls
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("stage", ["read", "check", "bound", "count", "code"])
     def test_an_error_of_the_callers_own_stays_it(self, tmp_path, stage):
         def fails(where, done, total):

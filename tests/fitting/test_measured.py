@@ -170,6 +170,7 @@ def test_refused(table):
         plain.marginals()
 
 
+@pytest.mark.family
 def test_command(model, counts, tmp_path):
     model.save(tmp_path / "model")
     for name in ("counts.parquet", "counts.csv"):

@@ -175,6 +175,7 @@ class TestRoundTrip:
         expected = plain.get_params() | {"device": "cpu"}
         assert loaded.get_params() == expected
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("name", ["file", "corrected_file"])
     def test_saved_again_it_is_the_same_file(self, name, request, tmp_path):
         file = request.getfixturevalue(name)
@@ -322,6 +323,7 @@ class TestDamaged:
 
 
 class TestIncomplete:
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("name", ["file", "corrected_file"])
     def test_every_tensor_is_needed(self, name, request):
         file = request.getfixturevalue(name)
@@ -518,6 +520,7 @@ class TestContradictions:
         _write(file, header, tensors)
         _refused(file)
 
+    @pytest.mark.family(keep=12)
     @pytest.mark.parametrize(
         ("name", "change"),
         [
@@ -555,7 +558,7 @@ class TestContradictions:
         _write(file, header, {**tensors, name: change(tensors[name]).contiguous()})
         _refused(file)
 
-    @pytest.mark.family(keep=12)
+    @pytest.mark.family(keep=5)
     @pytest.mark.parametrize(
         ("name", "change"),
         [
@@ -611,6 +614,7 @@ class TestContradictions:
         _write(corrected_file, header, {**tensors, name: change(tensors[name]).contiguous()})
         _refused(corrected_file)
 
+    @pytest.mark.family(keep=5)
     @pytest.mark.parametrize(("change", "is_refused"), HOSTILE.values(), ids=HOSTILE)
     def test_a_critic_whose_tensors_go_together_and_that_no_fit_has(self, corrected_file, change, is_refused):
         """Some would fill memory with the products of a batch, others read a feature of another column."""
@@ -628,6 +632,7 @@ class TestContradictions:
         else:
             assert len(TabGAN.load(corrected_file).sample(5)) == 5
 
+    @pytest.mark.family(keep=4)
     @pytest.mark.parametrize("place", ["0", "4", "6", "-1", "05", "5.5", "x", "", str(10**30)])
     def test_a_critic_of_another_column(self, corrected_file, place):
         header, tensors = _open(corrected_file)
@@ -758,6 +763,7 @@ def test_a_header_that_is_written_again_unchanged_loads(private, private_saved, 
     assert (doors.count("dpsgd"), doors[-2:]) == (ADVERSARY_STEPS, ["dpsgd", "release"])
 
 
+@pytest.mark.family(keep=10)
 @pytest.mark.parametrize("edits", CONTRADICTIONS.values(), ids=CONTRADICTIONS)
 def test_a_header_that_contradicts_itself_is_refused(private_saved, tmp_path, edits):
     """Pitfall 38. What is loaded calibrates later noise, and is printed as the promise."""
@@ -783,6 +789,7 @@ def test_arguments_that_are_set_after_the_fit_make_no_file_that_contradicts_itse
     )
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("unreleased", ["redistribute", "other"])
 def test_a_pooled_code_that_the_schema_does_not_show_is_refused(tmp_path, unreleased):
     """Rows of it would come back missing in a column that holds no missing value."""

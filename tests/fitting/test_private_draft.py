@@ -267,6 +267,7 @@ class TestRules:
         ]
 
 
+@pytest.mark.family
 def test_places_are_proposed_by_their_names_and_taken_by_a_fit(tmp_path):
     rng = np.random.default_rng(0)
     town = rng.integers(0, 3, N)

@@ -119,7 +119,7 @@ def _fit(series: pd.Series, declared: object, *, untyped_text: bool) -> None:
 
 
 @pytest.mark.parametrize(("place", "name"), list(enumerate(COLUMNS)))
-@pytest.mark.family(keep=4)
+@pytest.mark.family(keep=1)
 def test_no_cell_stops_a_fit_that_was_charged(place, name):
     """Pitfall 35: each column open, and under one declaration in turn."""
     kinds = [declared for declared in DECLARED.values() if declared is not None]
@@ -138,6 +138,7 @@ def test_no_cell_stops_a_fit_whatever_is_declared(name):
     _fit(COLUMNS[name], DECLARED["numeric"], untyped_text=True)
 
 
+@pytest.mark.family(keep=12)
 @pytest.mark.parametrize("name", COLUMNS)
 def test_a_table_in_parts_is_refused_where_a_frame_is_and_in_the_same_words(name):
     df = pd.DataFrame({"a": COLUMNS[name].iloc[np.arange(20) % len(COLUMNS[name])].reset_index(drop=True)})
@@ -153,6 +154,7 @@ def test_a_table_in_parts_is_refused_where_a_frame_is_and_in_the_same_words(name
     assert said(FrameParts(df, 7)) == said(df)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("name", ["year 20000", "Arrow moments", "Arrow dates", "far NumPy moments"])
 def test_a_column_with_a_far_moment_is_learnt(name):
     """Pitfall 35."""

@@ -49,6 +49,7 @@ def file(tmp_path):
 class TestSqlite:
     """Its types do not bind: every cell becomes text by itself."""
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize("given", [{"table": "people"}, {"query": "select * from people;"}])
     @pytest.mark.parametrize("is_address", [False, True])
     def test_cells_are_text(self, file, given, is_address):

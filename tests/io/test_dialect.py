@@ -228,6 +228,7 @@ class TestDecimal:
 
 
 class TestRoundTrip:
+    @pytest.mark.family(keep=4)
     @pytest.mark.parametrize("separator", [",", ";", "tab", "|"])
     @pytest.mark.parametrize(("decimal", "encoding"), [(".", None), (",", "cp1252"), (",", "utf-16")])
     def test_any_name_and_any_text(self, tmp_path, separator, decimal, encoding):

@@ -314,6 +314,7 @@ CHANGES = {
 class TestFilesThatChange:
     """Between two passes, or in the middle of one: no fit sees half of a file before a change and half after it."""
 
+    @pytest.mark.family(keep=6)
     @pytest.mark.parametrize("suffix", ["csv", "parquet", "arrow"])
     @pytest.mark.parametrize("change", CHANGES)
     def test_after_it_was_opened(self, tmp_path, suffix, change):

@@ -61,7 +61,7 @@ class TestAgain:
         assert type(LocalExecutor(again=True).run(jobs)[0]) is JobResult
         assert len(fake_model.fitted) == 4
 
-    @pytest.mark.family(keep=3)
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("change", ["rows", "file", "settings", "version", "lost", "damaged"])
     def test_or_if_something_has_changed(self, jobs, fake_model, monkeypatch, people, change):
         LocalExecutor().run(jobs)

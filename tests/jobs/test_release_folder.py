@@ -160,6 +160,7 @@ def test_both_models_draw_the_same_rows(folder):
     assert kept.privacy_.place is not None
 
 
+@pytest.mark.family
 def test_no_private_metrics_are_measured_beside_a_released_model(folder):
     """Its fit stands in a ledger that it does not name: private metrics beside it would be in none."""
     df = pd.read_csv(folder / "people.csv")

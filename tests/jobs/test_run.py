@@ -146,6 +146,7 @@ class TestRun:
         with pytest.raises(ConfigError, match="expected a folder"):
             run_job(replace(job, output=replace(job.output, folder=Path("blocked/out"))))
 
+    @pytest.mark.family(keep=3)
     @pytest.mark.parametrize("stage", ["fit", "sample", "save", "evaluate", "_write_report"])
     @pytest.mark.parametrize("error", [RuntimeError, KeyboardInterrupt])
     def test_failure_leaves_nothing_behind(self, job, tmp_path, fake_model, monkeypatch, stage, error):

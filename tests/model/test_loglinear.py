@@ -113,6 +113,7 @@ class TestAgreement:
         drawn = _fit(rows).draw(100_000, _rng()).numpy()
         assert _table(drawn, (0, 1))[1, 2] < 150
 
+    @pytest.mark.family
     def test_the_same_stream_the_same_weights(self):
         rows = _rows(5_000)
         first, again = _fit(rows, 5.0), _fit(rows, 5.0)
@@ -120,6 +121,7 @@ class TestAgreement:
 
 
 class TestExtremes:
+    @pytest.mark.family
     def test_columns_that_tell_each_other_for_certain(self):
         """Without a penalty the best weights are infinite."""
         first = np.random.default_rng(0).choice(3, 50_000, p=[0.7, 0.299, 0.001])
@@ -131,6 +133,7 @@ class TestExtremes:
         assert ((drawn[:, 0] > 0) == drawn[:, 2]).mean() > 0.995
         assert np.bincount(drawn[:, 1], minlength=3)[2] > 20
 
+    @pytest.mark.family
     def test_a_column_whose_search_ends_in_no_numbers_is_drawn_from_its_own_shares(self, monkeypatch):
         step = torch.optim.LBFGS.step
 
@@ -167,6 +170,7 @@ class TestExtremes:
 class TestDrift:
     """Errors of a column's shares are not handed on to the columns after it."""
 
+    @pytest.mark.family
     def test_the_shares_of_a_small_table_without_noise_hold(self):
         """Its tables have more cells than rows: conditionals that follow the pool bend the shares of other rows."""
         rng = np.random.default_rng(3)
@@ -266,6 +270,7 @@ class TestWhatIsKnown:
         assert kept == pytest.approx(real, rel=0.35)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("noise", [0.0, 60.0])
 def test_codes_that_a_rule_excludes_are_never_drawn_and_shares_stay(noise):
     """Noise in an excluded cell, or rows that break the rule, must not bring it back."""
@@ -289,6 +294,7 @@ def test_codes_that_a_rule_excludes_are_never_drawn_and_shares_stay(noise):
 
 
 class TestNoise:
+    @pytest.mark.family
     @pytest.mark.parametrize(
         "noise",
         [pytest.param(30.0, marks=pytest.mark.family), 100.0, pytest.param(300.0, marks=pytest.mark.family)],

@@ -34,6 +34,7 @@ class TestPool:
         shares = pool_margins(_one_ways(noise=0.1), [pair], EXISTS, 100.0)
         np.testing.assert_allclose(shares[0], [0.5, 0.3, 0.2], atol=1e-3)
 
+    @pytest.mark.family
     def test_the_error_falls_as_inverse_variances_add_up(self):
         rng = np.random.default_rng(0)
         truth = np.array([500.0, 300, 200])
@@ -130,6 +131,7 @@ class TestJoined:
         assert (noise_variance(pairs[0]) < 9.0).all()
         np.testing.assert_allclose(noise_variance(pairs[0]), noise_variance(pairs[0], np.eye(5), np.eye(4)))
 
+    @pytest.mark.family
     def test_no_unbiased_mix_of_both_has_less_noise(self):
         """The error of the mix is not correlated with what the two tables disagree about."""
         rng = np.random.default_rng(2)

@@ -101,6 +101,7 @@ def free(plain):
 class TestUnderConditions:
     """Rows under a condition are as those that happen to meet it, in what lies within codes too."""
 
+    @pytest.mark.family
     @pytest.mark.parametrize(
         "name",
         [pytest.param(name, marks=pytest.mark.family if i > 1 else ()) for i, name in enumerate(CONDITIONS)],
@@ -124,6 +125,7 @@ class TestUnderConditions:
         )
         assert np.abs(off).max() < 4
 
+    @pytest.mark.family
     def test_the_check_would_see_places_that_are_drawn_on_their_own(self, plain, free, monkeypatch):
         """A negative control: codes alone meet the condition, and places stay as they were."""
         monkeypatch.setattr(
@@ -143,6 +145,7 @@ class TestUnderConditions:
 class TestCompletion:
     """Cells around given ones follow the places of these."""
 
+    @pytest.mark.family
     @pytest.mark.parametrize("given", ["a", "copy"])
     def test_a_copy_lies_as_close_to_a_given_cell_as_in_a_sample(self, plain, free, given):
         alone = without_relations(plain)
@@ -153,6 +156,7 @@ class TestCompletion:
         expected = (free[other] - free[given]).abs().quantile([0.5, 0.75]).to_numpy()
         assert apart == pytest.approx(expected, rel=0.35)  # values are hundredths
 
+    @pytest.mark.family
     def test_equal_given_cells_have_places_of_their_own(self):
         """A cell that is a code: one place for all rows would push the other columns one way (KS .27)."""
         rng = np.random.default_rng(0)
@@ -164,6 +168,7 @@ class TestCompletion:
         assert len(model._fitted.generator.places) == 1
         assert ks_2samp(sampled["y"], whole["y"]).statistic < 0.06
 
+    @pytest.mark.family
     def test_the_check_would_see_places_that_are_drawn_on_their_own(self, plain, free):
         """A negative control: a generator without places."""
         rows = related(1_000, seed=5)[["a"]]
@@ -187,6 +192,7 @@ class TestWhatItGives:
         assert closer[0] < 0.4 * apart[0]
         assert closer[1] < 0.7 * apart[1]
 
+    @pytest.mark.family
     def test_codes_stay_as_frequent(self):
         """The biases are shifted for it; by this many rows it shows if they are not."""
         df = related().assign(sum=lambda rows: (1.5 * rows["a"] + rows["c"]).round(2))  # no formula has 1.5
@@ -257,6 +263,7 @@ class TestRows:
                 0.1, abs=0.02
             )
 
+    @pytest.mark.family
     def test_a_value_at_its_place_comes_back_in_its_cell(self, plain):
         encoder, df = plain._fitted.encoder, related()
         back = encoder.inverse_transform(

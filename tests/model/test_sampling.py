@@ -117,6 +117,7 @@ class TestCodes:
         )
         assert abs(control.sum(axis=(0, 1)) - ToyGenerator().joint().sum(axis=(0, 1))).max() > 0.1
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize("fixed", [{0: 1}, {1: 0}, {1: 2}, {2: 1}, {0: 1, 2: 0}, {0: 0, 1: 0, 2: 0}])
     def test_under_conditions_follow_the_conditional_distribution(self, fixed):
         joint = ToyGenerator().joint()
@@ -128,6 +129,7 @@ class TestCodes:
             assert (codes[:, position] == code).all()
         np.testing.assert_allclose(_shares(codes), expected, atol=0.025)
 
+    @pytest.mark.family
     def test_few_rows_under_a_rare_condition_follow_it_too(self):
         """Rows come from a pool of candidates, so that one row asked for is not the first that would do."""
         codes = np.concatenate([_draw(1, {2: 0}, seed=seed)[0] for seed in range(400)])
@@ -160,6 +162,7 @@ class TestCodes:
         next(sampler.batches(4_000, _rng(), {1: 1}))
         assert sum(drawn) == 8 * 4_000
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(
         "fixed",
         [
@@ -199,6 +202,7 @@ class TestCodes:
         with pytest.raises(ConditionError, match="column '0': .* in about 0e"):
             _draw(5, {0: 1}, masks=masks)
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         "known", [[-1, -1, -1], [1, -1, -1], [-1, -1, 0], [0, 2, -1], [1, 1, 1], [-1, 0, 1]]
     )
@@ -256,6 +260,7 @@ def model():
 
 
 class TestNumberOfRows:
+    @pytest.mark.family(keep=4)
     @pytest.mark.parametrize("n", [0, 1, 7, BATCH_SIZE, BATCH_SIZE + 1])
     @pytest.mark.parametrize("conditions", [None, {"a": "x"}])
     def test_is_exact(self, model, n, conditions):

@@ -64,6 +64,7 @@ def _noises(entries):
 class TestNoise:
     """A plan's lines are those of the fit on the same public facts."""
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("is_declared", [True, False])
     def test_is_what_a_fit_then_charges(self, people, declared, is_declared):
         model = TabGAN(epsilon=4.0, schema=declared if is_declared else None, random_state=0)
@@ -79,6 +80,7 @@ class TestNoise:
             assert min(by_name[each.what]) == each.noise_low, each.what
             assert max(by_name[each.what]) == each.noise_high, each.what
 
+    @pytest.mark.family
     def test_each_line_of_a_rehearsal_is_that_of_a_fit(self, people, declared):
         """Also of columns one by one, where a fit finds what is assumed."""
         model = TabGAN(epsilon=4.0, schema=declared, random_state=0)
@@ -134,6 +136,7 @@ class TestAssumedKinds:
 
 
 class TestExpectation:
+    @pytest.mark.family
     def test_errors_fall_with_epsilon_and_with_rows(self, people, declared):
         def error(epsilon, n_rows):
             return TabGAN(epsilon=epsilon, schema=declared).plan(people, n_rows, is_brief=True).two_way.value
@@ -156,6 +159,7 @@ class TestExpectation:
         assert expect(found).two_way.total < expect(alone).two_way.total
         assert expect(found).one_way.total < expect(alone).one_way.total
 
+    @pytest.mark.family
     def test_of_many_rows_is_as_quick_as_of_few(self, people):
         found = TabGAN().plan(people, 10**9, is_brief=True)
         assert found.two_way.value < 0.1
@@ -189,6 +193,7 @@ class TestHopeless:
         epsilon = float(message.split("epsilon of ")[1].split(";")[0])
         TabGAN(epsilon=epsilon).plan(people, 500, is_brief=True)
 
+    @pytest.mark.family
     def test_an_entity_bound_helps(self):
         columns = [Numeric(name=f"x{i}", bounds=(0, 9), decimals=0) for i in range(3)]
         schema = Schema(columns, entity="pid", max_rows=64)
@@ -208,6 +213,7 @@ class TestHopeless:
         with pytest.raises(PlanError, match="50 rows are too few"):
             TabGAN(schema=Schema(n_rows=50)).plan(people)
 
+    @pytest.mark.family
     def test_the_curve_says_where_a_fit_is(self, people):
         curve = TabGAN(epsilon=5.0).plan(people, 600).curve
         assert curve[0].two_way is None
@@ -236,6 +242,7 @@ class TestArguments:
         with pytest.raises(ConfigError, match="n_rows"):
             TabGAN().plan(people, "many")
 
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         "column",
         [

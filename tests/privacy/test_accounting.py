@@ -128,6 +128,7 @@ PLANS = [
 ]
 
 
+@pytest.mark.family(keep=3)
 @pytest.mark.parametrize("n_rows", [None, pytest.param(1_000_000, marks=pytest.mark.family)])
 @pytest.mark.parametrize(("epsilon", "delta", "share"), PLANS)
 def test_a_whole_plan_costs_what_four_other_roads_say(epsilon, delta, share, n_rows):
@@ -252,7 +253,7 @@ def test_everything_together_stays_below_rdp_and_above_its_parts():
     assert total <= rdp_epsilon(0.2, runs, DELTA)
 
 
-@pytest.mark.family(keep=1)
+@pytest.mark.family
 @pytest.mark.parametrize("mu", [0.0, 0.3])
 def test_runs_that_take_every_unit_are_plain_gaussians(mu):
     runs = (
@@ -284,6 +285,7 @@ def test_epsilon_rises_with_steps_and_falls_with_noise(z, steps, more):
     assert on_coarse_cells(z * more, steps) <= base
 
 
+@pytest.mark.family(keep=3)
 @pytest.mark.parametrize("epsilon", [0.01, 0.1, 1.0, 5.0])
 @pytest.mark.parametrize("delta", [1e-9, 1e-5])
 def test_affordable_mu_ends_on_the_private_side_and_close(epsilon, delta):
@@ -383,6 +385,7 @@ def test_a_cost_covers_what_is_no_more_in_any_part(other, is_covered):
     assert not Cost(math.nan, (RUN,), 1e-7).covers(Cost())
 
 
+@pytest.mark.family
 @settings(max_examples=4, deadline=None)
 @given(share=st.floats(0.1, 1.0), steps=st.integers(1, 200))
 def test_what_is_covered_costs_no_more(share, steps):
@@ -413,6 +416,7 @@ def renyi(run: SubsampledGaussian, order: float) -> float:
     return float(logsumexp(norm.logpdf(x, scale=z) + order * ratio) + math.log(step)) / (order - 1)
 
 
+@pytest.mark.family(keep=5)
 @pytest.mark.parametrize("order", [3.7, 16.0, 21.0, 128.0])
 @pytest.mark.parametrize(
     "cost", [Cost(0.04), Cost(0.04, (RUN,)), Cost(1.5, (RUN, OTHER), 1e-7), Cost(0, (RUN,))]
@@ -428,6 +432,7 @@ def test_the_filter_is_renyi_composition_at_its_order_and_never_below_pld(cost, 
     assert ours >= cost.epsilon(DELTA)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("fits", [1, 4])
 def test_several_fits_cost_the_filter_more(fits):
     for epsilon in (0.1, 1.0, 3.0):
@@ -474,6 +479,7 @@ def test_the_benchmark_says_what_it_measured():
         assert row["basic"] <= row["filter"] <= row["pld"]
 
 
+@pytest.mark.family
 def test_the_benchmarks_savings_are_there():
     result = json.loads(BENCHMARK.read_text())
     row = result["joint"][1]

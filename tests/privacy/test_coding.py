@@ -32,6 +32,7 @@ def coded(n_rows, epsilon):
     return df, released, encoder
 
 
+@pytest.mark.family
 def test_more_budget_and_more_rows_give_more_codes():
     widths = [coded(n, e)[2].sizes[0] for n, e in ((4_000, 0.5), (4_000, 5.0), (20_000, 5.0))]
     assert widths == sorted(widths)
@@ -40,6 +41,7 @@ def test_more_budget_and_more_rows_give_more_codes():
     assert widths[-1] <= MAX_BINS + 8  # heavy cells have codes of their own beside the bins
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize(("mu", "bins"), [(0.5, 32), (0.05, 23), (0.02, 14), (0.0005, 4)])
 def test_bins_leave_the_noise_of_half_the_pairs_its_share_of_a_table(monkeypatch, mu, bins):
     """By hand: 3 columns are 3 pairs, half of them 1.5; sqrt(1.5 * rows / (sqrt(1.5) / mu)) bins, of 4 to 32."""

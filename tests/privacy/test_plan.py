@@ -25,6 +25,7 @@ from tabgan.privacy.unit import PrivacyUnit
 FULL_RUN = True
 
 
+@pytest.mark.family(keep=3)
 @pytest.mark.parametrize(
     ("epsilon", "adversary_share"),
     [
@@ -76,6 +77,7 @@ def test_without_a_target_there_is_no_critic_and_the_anchors_have_its_share(epsi
     assert plan.mu == make_plan(epsilon, 1e-6, adversary_share=0.0).mu
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize(
     ("n_rows", "rate"), [(None, 1.0), (1, 1.0), (ADVERSARY_BATCH, 1.0), (1_000_000, 0.065536)]
 )

@@ -51,6 +51,7 @@ def test_the_package_is_the_function(tables):
     assert isinstance(report, Report)
 
 
+@pytest.mark.family
 def test_it_says_plainly_that_no_epsilon_is_claimed(tables, tmp_path):
     report = tabgan.report(*tables, target="ill")
     page = report.to_html(tmp_path / "r.html").read_text()
@@ -88,6 +89,7 @@ def test_a_standard_gate_limits_figures_alone(tables):
     assert "no privacy guarantee" in refused.decision.failed[0].text
 
 
+@pytest.mark.family
 def test_any_kind_of_source(tables, tmp_path):
     real, holdout, synthetic = tables
     real.to_csv(tmp_path / "real.csv", index=False)
@@ -99,6 +101,7 @@ def test_any_kind_of_source(tables, tmp_path):
     assert report.evaluation["types"].value == 1.0
 
 
+@pytest.mark.family
 def test_other_dtypes_are_a_figure_and_no_error(tables):
     real, holdout, synthetic = tables
     other = synthetic.assign(age=synthetic["age"].astype(float) + 0.5, since=synthetic["since"].astype(str))

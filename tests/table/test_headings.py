@@ -34,6 +34,7 @@ def fitted(df: pd.DataFrame, names: tuple[str, str], **options: object) -> TabGA
     return TabGAN(None, schema=schema, random_state=0).fit(df, **options)
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize(
     ("columns", "names"),
     [((0, 1, 2), ("0", "1")), (TUPLES, ("size / 1", "size / 2")), ((7, "b", (1, "z")), ("7", "b"))],
@@ -70,6 +71,7 @@ def test_an_evaluation_takes_labels(few_steps, few_trees):
     assert model.evaluate(df, table(150, TUPLES)).data.evaluation["rules"].value == 1.0
 
 
+@pytest.mark.family
 def test_an_index_is_kept_on_request(tmp_path):
     df = table(columns=list("abc"))
     df.index = pd.MultiIndex.from_arrays(

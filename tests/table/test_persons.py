@@ -65,6 +65,7 @@ def test_what_is_declared_is_public_and_entities_have_no_frequent_value():
     assert shown(text("iban"), declared=entity) == ()
 
 
+@pytest.mark.family
 def test_a_fit_says_so(caplog, tmp_path):
     rows = 4_000
     df = pd.DataFrame({"iban": [f"DE{i % 3}" for i in range(rows)], "x": np.arange(rows) % 5})

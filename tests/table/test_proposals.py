@@ -41,6 +41,7 @@ def _hashes(form):
     return pd.Series([form(i) for i in range(N)], dtype=object)
 
 
+@pytest.mark.family(keep=12)
 @pytest.mark.parametrize(
     ("name", "kind"),
     [

@@ -81,6 +81,7 @@ def test_a_row_that_counts_in_several_columns_is_no_longer_than_one_that_counts_
     np.testing.assert_array_equal(found.public * steps, [sums[0], weights[2], sums[1]])
 
 
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("piece", [5, 60, 399])
 def test_pieces_make_the_whole_and_share_no_value(rows, monkeypatch, piece):
     monkeypatch.setattr(summed, "PIECE", piece)

@@ -134,6 +134,7 @@ class TestExtremes:
         assert all(interval.low < 0.05 for interval in risks)
         assert sum(interval.high < 0 for interval in risks) <= 2
 
+    @pytest.mark.family
     def test_copies_of_the_holdout_are_on_the_other_side(self, make):
         """A control that were not attacked the same way would not see this."""
         holdout = make(400, 1)
@@ -154,6 +155,7 @@ class TestExtremes:
             assert found[name].risk is None
             assert found[name].baseline < 0.4
 
+    @pytest.mark.family
     def test_a_baseline_from_marginals_misses_what_rows_tell(self, make, shuffled, few_trees):
         real = make(600, 0)
         found = attacked(real, make(600, 1), shuffled(real))
@@ -170,6 +172,7 @@ class TestExtremes:
             assert copied[name].risk.interval.low > 0
             assert fresh[name].risk.interval.low < 0.05
 
+    @pytest.mark.family
     def test_a_holdout_that_was_learnt_from_is_no_control(self, make):
         """All attacks would look harmless, and all copies as many as expected."""
         real = make(600, 0)
@@ -212,6 +215,7 @@ class TestDegenerate:
         tables[2] = tables[2].assign(age=5, town=None)
         assert self._reasons(*tables) == {"fewer than two columns of the synthetic table vary"}
 
+    @pytest.mark.family
     def test_constant_missing_and_many_categories(self):
         def table(seed: int) -> pd.DataFrame:
             rng = np.random.default_rng(seed)
@@ -269,6 +273,7 @@ ODD_SECRETS = {
 
 
 class TestOddSecrets:
+    @pytest.mark.family(keep=3)
     @pytest.mark.parametrize("odd", ODD_SECRETS)
     def test_no_computation_fails(self, odd):
         tables = []

@@ -48,6 +48,7 @@ class TestAuc:
         labels = np.repeat([1, 0], [70, 50])
         assert auc_figure(scores).value == pytest.approx(roc_auc_score(labels, np.concatenate(scores)))
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(("shift", "area"), [(0.0, 0.5), (1.0, 0.7602), (2.5, 0.9615)])
     def test_the_interval_covers_what_is_true(self, shift, area):
         rng = np.random.default_rng(1)
@@ -85,6 +86,7 @@ class TestThreshold:
         assert isinstance(found, str) != bool(is_computed)
         assert is_computed or found.startswith(f"fewer than {round(1 / rate):,} holdout rows")
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("rate", [0.01, 0.001])
     def test_guessing_raises_no_alarm(self, rate):
         """The risk's interval counts the threshold's error: with the threshold as given, alarms would be common."""

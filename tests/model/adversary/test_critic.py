@@ -121,6 +121,7 @@ class TestFeatures:
         assert critic.table.shape[1] == 3
         assert critic.network.in_features <= 12
 
+    @pytest.mark.family
     def test_take_the_most_relevant(self, monkeypatch):
         """Of a colour that decides the target and noise, the colour stays."""
         monkeypatch.setattr(critics, "MOST_SINGLE", 1)
@@ -267,7 +268,7 @@ class TestNaturalSteps:
 
 
 class TestKinds:
-    @pytest.mark.family(keep=3)
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("epsilon", [None, 3.0])
     @pytest.mark.parametrize("target", ["same", "colour", "x"])
     def test_targets_of_every_kind_have_a_critic(self, epsilon, target):

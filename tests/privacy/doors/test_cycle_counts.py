@@ -136,6 +136,7 @@ class TestWhichThereAre:
         assert same[1] is encoder
         assert not ledger.entries
 
+    @pytest.mark.family
     def test_many_moments_stay_within_the_width(self, monkeypatch):
         df = table(**{f"t{i}": table()["t"] for i in range(4)})
         released, encoder, plan, mu = measured(df, 50.0)
@@ -145,6 +146,7 @@ class TestWhichThereAre:
         assert all(whole.cycles.values())
         assert len(whole.cycles) == 5  # each its first one before any has all
 
+    @pytest.mark.family
     def test_a_target_stays_last(self):
         df = table(y=table()["x"] > 3)[["t", "y", "x"]]
         plan = make_plan(50.0, 1e-6, adversary_share=0.0)

@@ -514,6 +514,7 @@ def right(game: TinyGame) -> float:
     return float(torch.softmax(game.network(inputs), dim=1)[0, 0].detach())
 
 
+@pytest.mark.family
 @pytest.mark.parametrize("is_private", [True, False])
 def test_it_learns_what_rows_have_in_common_when_there_is_little_noise(is_private):
     """The door works: rows that all have the same second code are told."""
@@ -581,6 +582,7 @@ class TestGain:
         }
         assert abs(gains[10] - gains[9]) <= 1.0
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("unit", [ROW, THREE])
     @pytest.mark.fresh_noise
     def test_its_noise_has_the_scale_that_was_charged(self, unit):

@@ -292,7 +292,7 @@ def test_declared_columns_keep_what_was_declared():
         assert kept == column.model_dump(exclude={"dtype"})
 
 
-@pytest.mark.family(keep=2)
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("n_present", [0, 1, 3, 20])
 def test_a_nearly_empty_column_never_stops_a_fit(n_present):
     """Its kind is a vote among noise; whatever comes out, no value may raise: that would be a release."""
@@ -348,7 +348,7 @@ def test_signs_of_text_are_read_and_written_as_they_were(is_csv):
     }
 
 
-@pytest.mark.family(keep=2)
+@pytest.mark.family(keep=1)
 @pytest.mark.parametrize("odd", ["n/k", "7.25", "", "1e400", "true"])
 def test_one_odd_row_of_a_csv_changes_no_dtype(odd):
     df = as_csv(people())
@@ -395,6 +395,7 @@ def test_declared_categories_of_which_nothing_is_found_are_said(caplog):
     assert "'b'" not in said
 
 
+@pytest.mark.family
 def test_written_numbers_and_answer_scales_of_a_csv():
     rng = np.random.default_rng(0)
     values = rng.lognormal(6, 1.5, N)
@@ -590,6 +591,7 @@ class TestRareCategories:
         assert found["a"].encoder.categories == ("Bonn", "Yes")
         assert len(found["a"].counts) == 1 + 2 + 1
 
+    @pytest.mark.family(keep=1)
     @pytest.mark.parametrize("what", [RARE, TOGETHER, "rare numbers"])
     def test_a_closer_look_that_an_interruption_lost_is_not_paid_twice(self, what, tmp_path, monkeypatch):
         """It may take a third of the budget: twice that, and a resumed fit ended with all of it spent."""
@@ -743,6 +745,7 @@ class TestFrequentNumbers:
         assert (hundredths % 18 == 14).mean() > 0.97
         assert sampled.isin(values).mean() > 0.9  # one in 50 otherwise
 
+    @pytest.mark.family
     def test_rates_among_many_columns(self):
         """Of 60 rates, two decimals each, noise hides every one at first; their number shows that they are few."""
         rng = np.random.default_rng(0)
@@ -945,7 +948,7 @@ class TestDiscoveries:
         assert combined(first, closer).encoder.categories == ("Ulm", "iap", "yes")
         assert combined(closer, first).encoder.categories == ("Ulm", "iap", "no", "yes")
 
-    @pytest.mark.family(keep=5)
+    @pytest.mark.family(keep=2)
     @pytest.mark.parametrize(
         ("what", "ask"),
         [
@@ -1024,6 +1027,7 @@ class TestKeys:
         counts = [self.door(unit, table)._recurrence(self.COLUMN, 3) for table in tables]
         assert np.linalg.norm(np.subtract(*counts)) == pytest.approx(sensitivity)
 
+    @pytest.mark.family(keep=2)
     @UNITS
     @pytest.mark.fresh_noise
     def test_the_noise_of_keys_is_the_charged_one(self, unit, sensitivity):
@@ -1061,6 +1065,7 @@ class TestKeys:
         assert door.find_recurrence([declared], 1e6) == [declared]
         assert not door.measurer.privacy_filter.entries
 
+    @pytest.mark.family
     def test_a_released_distribution_is_close(self):
         rng = np.random.default_rng(0)
         rows = 1 + rng.choice(4, 12_000, p=[0.5, 0.25, 0.15, 0.1])

@@ -384,6 +384,7 @@ def test_an_older_ledger_is_held_against_its_own_digest(older):
     assert [tag.startswith("3:") for tag in tags] == [False, False, True, True]
 
 
+@pytest.mark.family(keep=2)
 @pytest.mark.parametrize("version", ["4", "0", "-2", "\u0662", "", "1" * 5000, "1:2"])
 def test_a_digest_of_an_unknown_version_is_refused(written, version):
     def change(records):
