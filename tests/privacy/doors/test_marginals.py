@@ -217,7 +217,7 @@ class TestGroups:
     def test_their_noise_is_the_charged_one_times_the_rows_of_a_unit(self):
         """Two-sided, with wrong scales as controls: without the sensitivity, 2/3 and 3/2."""
         plan, noise = make_plan(1.0, 1e-6, unit=PrivacyUnit("key", 2)), []
-        for _ in range(40):
+        for _ in range(80):
             found, ledger = self.measured(plan)
             (marginal,) = (m for m in found if m.groups is not None)
             (entry,) = (e for e in ledger.entries if e.what == OF_GROUPS)
