@@ -24,7 +24,13 @@ OPERATIONS: tuple[tuple[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor
     ("{} + {}", lambda a, b: a + b),
     ("{} - {}", lambda a, b: a - b),
     ("{1} - {0}", lambda a, b: b - a),
+    ("{} / {}**2", lambda a, b: a / b**2),
+    ("{1} / {0}**2", lambda a, b: b / a**2),
 )
+
+#: Positions of the formulas that may have a factor, that of a unit: a body mass index is 10,000 times kilograms by
+#: squared centimetres.
+SCALED = (0, 1, 2, 6, 7)
 
 #: Cells on either side of no distance, which widen from the first, of 1/240 of all ranks, to the last, of 1/6.
 SIDE = 24
@@ -76,6 +82,7 @@ class NearFormula(nn.Module):
         ends: ``(2, 2)`` first and last code of their values.
         inputs: For each of them ``(its values, STEPS + 1)`` numbers within its codes.
         operation: Position of the formula among :data:`OPERATIONS`.
+        factor: Of its result.
         distances: ``(2 * SIDE,)`` shares of rows by the distance of the column's rank from the formula's; until a
             table tells, those of rows of the generator.
     """
@@ -88,6 +95,7 @@ class NearFormula(nn.Module):
     first: torch.Tensor
     second: torch.Tensor
     operation: torch.Tensor
+    factor: torch.Tensor
     distances: torch.Tensor
 
     def __init__(
@@ -99,6 +107,7 @@ class NearFormula(nn.Module):
         ends: torch.Tensor,
         inputs: Sequence[torch.Tensor],
         operation: int,
+        factor: float,
         distances: torch.Tensor,
     ) -> None:
         super().__init__()
@@ -112,6 +121,7 @@ class NearFormula(nn.Module):
             "first": first,
             "second": second,
             "operation": torch.tensor(operation),
+            "factor": torch.tensor(factor, dtype=torch.float64),
             "distances": distances,
         }.items():
             self.register_buffer(name, value)
@@ -127,7 +137,8 @@ class NearFormula(nn.Module):
 
     def formula(self, names: Sequence[str]) -> str:
         """Return the formula in words."""
-        return OPERATIONS[int(self.operation)][0].format(*names)
+        factor = f"{float(self.factor):.4g} * " if float(self.factor) != 1.0 else ""
+        return factor + OPERATIONS[int(self.operation)][0].format(*names)
 
     def computed(self, codes: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """Return ``(batch,)`` what the formula gives; NaN where a number is missing, or none comes out."""
@@ -137,7 +148,7 @@ class NearFormula(nn.Module):
                 (self.first, self.second), self.partners.tolist(), self.ends.tolist(), strict=True
             )
         ]
-        result = OPERATIONS[int(self.operation)][1](*numbers)
+        result = self.factor * OPERATIONS[int(self.operation)][1](*numbers)
         return torch.where(result.isfinite(), result, torch.nan)
 
     def distribution(
@@ -240,8 +251,8 @@ class NearFormula(nn.Module):
     def _of(cls, tensors: Mapping[str, torch.Tensor]) -> NearFormula:
         """Return the formula with the given buffers."""
         parts = dict(tensors)
-        inputs, operation = (parts.pop("first"), parts.pop("second")), int(parts.pop("operation"))
-        return cls(**parts, inputs=inputs, operation=operation)
+        inputs, factor = (parts.pop("first"), parts.pop("second")), float(parts.pop("factor"))
+        return cls(inputs=inputs, operation=int(parts.pop("operation")), factor=factor, **parts)
 
     @classmethod
     def of_state(cls, sizes: Sequence[int], position: int, state: Mapping[str, torch.Tensor]) -> NearFormula:
@@ -251,7 +262,9 @@ class NearFormula(nn.Module):
             KeyError, ValueError, TypeError: the tensors do not belong together.
         """
         whole = {name: state[name] for name in ("values", "partners", "ends", "operation")}
-        numbers = {name: state[name] for name in ("widths", "knots", "first", "second", "distances")}
+        numbers = {
+            name: state[name] for name in ("widths", "knots", "first", "second", "factor", "distances")
+        }
         if set(state) != {*whole, *numbers} or any(each.dtype != torch.int64 for each in whole.values()):
             raise ValueError("tensors do not belong together")
         if [tuple(each.shape) for each in whole.values()] != [(2,), (2,), (2, 2), ()]:
@@ -264,7 +277,7 @@ class NearFormula(nn.Module):
             if not (0 <= partner < position and 0 <= low <= high < sizes[partner]):
                 raise ValueError("no such partner")
         lengths = [end - first, *(high - low + 1 for low, high in ends)]
-        shapes = [(lengths[0],), *((length, STEPS + 1) for length in lengths), (2 * SIDE,)]
+        shapes = [(lengths[0],), *((length, STEPS + 1) for length in lengths), (), (2 * SIDE,)]
         is_usable = [tuple(each.shape) for each in numbers.values()] == shapes
         is_usable &= all(
             each.is_floating_point() and bool(each.isfinite().all()) for each in numbers.values()

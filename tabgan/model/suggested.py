@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import torch
 
 from tabgan.columns.lattice import is_on_lattice
-from tabgan.model.formulas import OPERATIONS, SIDE, STEPS, NearFormula, numbers_of, place_of
+from tabgan.model.formulas import OPERATIONS, SCALED, SIDE, STEPS, NearFormula, numbers_of, place_of
 from tabgan.table.codes import TableEncoder
 from tabgan.table.placing import numbers_within
+
+#: Factors between units: powers of ten, and parts of years and hours.
+FACTORS = (1.0, *(10.0**power for power in (-4, -3, -2, -1, 1, 2, 3, 4)), 12.0, 1 / 12, 60.0, 1 / 60)
 
 #: Most columns that are tried, those that go most with the column; two of them at a time.
 MOST_INPUTS = 8
@@ -18,12 +22,12 @@ MOST_INPUTS = 8
 #: The least share of a column's rows in which a formula gives a number.
 LEAST_GIVEN = 0.5
 
-#: The largest distance of the distributions of a formula's and of a column's ranks (Kolmogorov and Smirnov's), and the
-#: least correlation of the two, times the share of rows that have both.
+#: The largest distance of the distributions of a formula's and of a column's ranks (Kolmogorov and Smirnov's), over the
+#: share of rows that have both, and the least correlation of the two.
 MOST_APART, LEAST_TOGETHER = 0.1, 0.4
 
 #: The correlation of a formula's results with one of its columns above which that column alone decides.
-MOST_ALIKE = 0.98
+MOST_ALIKE = 0.998
 
 
 def suggested_formula(
@@ -49,16 +53,18 @@ def suggested_formula(
     rank = _rank(knots, widths, own)
     together = {each: abs(_correlation(values, rank)) for each, values in numbers.items()}
     inputs = sorted(sorted(together, key=lambda each: -together[each])[:MOST_INPUTS])
-    best, chosen = LEAST_TOGETHER, None
+    best, chosen = MOST_APART, None
     for pair in itertools.combinations(inputs, 2):
         for operation, (_, function) in enumerate(OPERATIONS):
             result = function(*(numbers[each] for each in pair))
             result = torch.where(result.isfinite(), result, torch.nan)
-            if any(abs(_correlation(result, numbers[each])) > MOST_ALIKE for each in pair):
-                continue  # one of the two decides, and tables of places follow it
-            fit = _fit(_rank(knots, widths, result), rank)
-            if fit > best:
-                best, chosen = fit, (pair, operation)
+            factor = _factor(result, own) if operation in SCALED else 1.0
+            result = factor * result
+            apart = _distance(_rank(knots, widths, result), rank)
+            if apart < best and not any(
+                abs(_correlation(result, numbers[each])) > MOST_ALIKE for each in pair
+            ):  # else one of the two decides, and tables of places follow it
+                best, chosen = apart, (pair, operation, factor)
     if chosen is None:
         return None
     formula = _formula(encoder, position, *chosen)
@@ -79,21 +85,24 @@ def columns_of_numbers(encoder: TableEncoder) -> list[int]:
     ]
 
 
-def _fit(result: torch.Tensor, rank: torch.Tensor) -> float:
-    """Return the correlation of a formula's ranks with a column's, times the share of the column's rows that have both.
+def _factor(result: torch.Tensor, numbers: torch.Tensor) -> float:
+    """Return the factor of a unit by which a formula's results are nearest to a column's numbers, by their middles."""
+    middle, wanted = (float(each.nanmedian()) for each in (result, numbers))
+    if not middle * wanted > 0:
+        return 1.0
+    return min(FACTORS, key=lambda factor: abs(math.log(factor * middle / wanted)))
 
-    It is 0 if the two are distributed in different ways.
-    """
+
+def _distance(result: torch.Tensor, rank: torch.Tensor) -> float:
+    """Return the distance of the distributions of a formula's and a column's ranks; 1 if the two hardly go together."""
     both = result.isfinite() & rank.isfinite()
     share = int(both.sum()) / max(int(rank.isfinite().sum()), 1)
-    if share < LEAST_GIVEN:
-        return 0.0
+    if share < LEAST_GIVEN or _correlation(result, rank) < LEAST_TOGETHER:
+        return 1.0
     first, second = result[both].sort().values, rank[both].sort().values
     line = torch.cat([first, second])
     below = [torch.searchsorted(each, line, right=True) / len(each) for each in (first, second)]
-    if (below[0] - below[1]).abs().max() > MOST_APART:
-        return 0.0
-    return share * _correlation(result, rank)
+    return float((below[0] - below[1]).abs().max()) / share
 
 
 def _correlation(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -123,7 +132,9 @@ def _rank(knots: torch.Tensor, widths: torch.Tensor, numbers: torch.Tensor) -> t
     return widths.cumsum(0)[code] + (place - 1.0) * widths[code]
 
 
-def _formula(encoder: TableEncoder, position: int, pair: tuple[int, int], operation: int) -> NearFormula:
+def _formula(
+    encoder: TableEncoder, position: int, pair: tuple[int, int], operation: int, factor: float
+) -> NearFormula:
     """Return a formula without distances yet."""
     values = encoder.columns[position].values
     ends = [(encoder.columns[i].values.start, encoder.columns[i].values.stop - 1) for i in pair]
@@ -136,5 +147,6 @@ def _formula(encoder: TableEncoder, position: int, pair: tuple[int, int], operat
         torch.tensor(ends),
         (first, second),
         operation,
+        factor,
         torch.zeros(2 * SIDE, dtype=torch.float64),
     )

@@ -107,6 +107,18 @@ class TestWhatItGives:
         assert formulas_of(fitted(bills()[order])) == {order[-1]: expected}
 
     @pytest.mark.family
+    @pytest.mark.parametrize("unit", [1.0, 100.0])
+    def test_squares_and_units_too(self, unit):
+        """A body mass index, of metres or centimetres."""
+        rng = np.random.default_rng(0)
+        height = rng.normal(1.7, 0.1, N).round(2)
+        weight = (24 * height**2 * rng.lognormal(0, 0.15, N)).round(1)
+        index = (weight / height**2 + rng.normal(0, 0.1, N)).round(1)
+        df = pd.DataFrame({"height": height * unit, "weight": weight, "index": index}).round(2)
+        factor = "1e+04 * " if unit == 100 else ""
+        assert formulas_of(fitted(df)) == {"index": f"{factor}weight / height**2"}
+
+    @pytest.mark.family
     def test_differences_too(self):
         rng = np.random.default_rng(0)
         gross, tax = rng.gamma(3.0, 100.0, N).round(), rng.gamma(2.0, 20.0, N).round()
@@ -230,13 +242,14 @@ class TestState:
         assert torch.equal(NearFormula.of_state(sizes, 2, state).distances, state["distances"])
         wrong = {
             "values": [torch.tensor([0, sizes[2] + 1]), torch.tensor([2, 2]), torch.tensor([1.0, 5.0])],
-            "operation": [torch.tensor(6), torch.tensor(-1), torch.tensor([0])],
+            "operation": [torch.tensor(8), torch.tensor(-1), torch.tensor([0])],
             "partners": [torch.tensor([0, 2]), torch.tensor([-1, 0]), torch.tensor([0, 1, 1])],
             "ends": [state["ends"] + 99, state["ends"].flip(1), state["ends"][:1]],
             "widths": [state["widths"][1:], -state["widths"] - 1],
             "knots": [state["knots"].flip(0), state["knots"] * torch.nan, state["knots"][:, 1:]],
             "first": [state["first"][1:], state["first"].long()],
             "second": [state["second"][1:], torch.full_like(state["second"], torch.inf)],
+            "factor": [torch.tensor(torch.nan).double(), torch.ones(1)],
             "distances": [torch.zeros(2 * SIDE), -state["distances"], state["distances"][1:]],
         }
         for name, values in wrong.items():
