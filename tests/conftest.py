@@ -253,7 +253,7 @@ def pytest_collection_finish() -> None:
     Torch has dozens of loggers that do not propagate, and to each of these pytest adds its handlers for every test.
     """
     gc.freeze()
-    gc.set_threshold(20_000, 20, 20)
+    gc.set_threshold(50_000, 20, 20)
     gc.enable()
     for name, logger in logging.root.manager.loggerDict.items():
         if name.partition(".")[0] == "torch" and isinstance(logger, logging.Logger):

@@ -53,6 +53,7 @@ def test_a_gate_may_limit_what_a_model_states(model):
     assert [system.decision.outcome for system in found.systems] == ["passed", "failed"]
 
 
+@pytest.mark.family
 def test_progress_is_of_all_systems():
     told = []
     tabgan.compare(REAL, HOLDOUT, {"a": GOOD, "b": SMALL}, progress=lambda *said: told.append(said))

@@ -228,6 +228,7 @@ class TestUniqueness:
         assert (sample.y == "a").sum() == 40
         assert not sample[sample.y.notna()].duplicated(["x", "y"]).any()
 
+    @pytest.mark.family
     def test_holds_across_files_and_a_resumed_sample_is_the_same(self, model, monkeypatch, tmp_path):
         monkeypatch.setattr("tabgan.drawing.stream.CHUNK", 40)
         wanted = {"rows_per_file": 25, "format": "csv", "random_state": 3}
@@ -306,6 +307,7 @@ def test_a_target_that_is_computed_is_refused():
         TabGAN(1.0, schema=SCHEMA.with_targets(["total"])).check_params()
 
 
+@pytest.mark.family
 def test_rows_that_break_a_rule_change_nothing_but_counts(few_rows):
     """The privacy trap: no error, no warning and no other rule because real rows break one."""
     df = table(300).drop(columns=["start", "end", "day", "year", "plan", "price"])
@@ -640,6 +642,7 @@ class TestRareCombinations:
         assert 0.7 < loss.share < 0.95
         assert "'other (not released)', or another one that goes with these" in loss.text
 
+    @pytest.mark.family
     def test_declared_states_need_no_threshold(self, few_rows, cities):
         states = Categorical(name="state", categories=tuple(f"S{s}" for s in range(10)))
         rules = [FixedCombinations(("state", "city"))]

@@ -83,9 +83,9 @@ def _everything(n=1200, seed=0):
 
 EVERYTHING = _everything()
 
-#: Columns of the fast suite: each kind, numbers of each family of dtypes, and each way to write a moment.
-SOME = ["id", "int8", "int64", "constant", "Int64", "float32", "float64", "always", "boolean", "booleans"]
-SOME += ["text", "ordered", "category", "day", "zone", "moment", "written", "missing"]
+#: Columns of the fast suite: each kind, in dtypes of NumPy, of pandas and of objects.
+SOME = ["id", "int64", "constant", "Int64", "float64", "always", "boolean", "text", "ordered", "category"]
+SOME += ["day", "moment", "missing"]
 
 SCHEMA = Schema(
     [
@@ -199,7 +199,8 @@ class TestEverything:
         assert sample["int64"].between(0, 2_000_000).all()
         day = sample["day"].dropna()  # the noisy count of missing values may say that there are a few
         assert (day == day.dt.normalize()).all()
-        assert pd.to_datetime(sample["written"], format="%d.%m.%Y").notna().any()
+        if "written" in sample:
+            assert pd.to_datetime(sample["written"], format="%d.%m.%Y").notna().any()
         assert {"x", "y", "z"} <= set(sample["category"].cat.categories)  # noise may add a public letter
         assert sample["always"].mean() > 0.9
 
@@ -223,6 +224,7 @@ class TestEverything:
 
 
 class TestTable:
+    @pytest.mark.family
     def test_index_does_not_matter(self):
         df = _simple()
         odd = df.set_axis(pd.Index(["i"] * len(df)))
@@ -249,6 +251,7 @@ class TestTable:
             assert list(rows.columns) == names
             assert set(rows[name]) == {"x"}
 
+    @pytest.mark.family
     def test_hostile_categories(self):
         values = [["no", "yes"], ["01089", "1e5"], ["", " "], ["a\nb", "\x85"], ["é", "😀"], ["1", "2"]]
         df = pd.DataFrame({f"c{i}": pair * 200 for i, pair in enumerate(values)})
@@ -321,6 +324,7 @@ class TestScikitLearn:
         model.fit(_simple())
         assert model.get_params() == before
 
+    @pytest.mark.family
     def test_fit_again_starts_anew(self):
         model = _quick()
         model.fit(EVERYTHING[["text", "bool"]])

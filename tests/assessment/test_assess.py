@@ -141,6 +141,7 @@ class TestShareable:
         with pytest.raises(ConfigError, match="unknown key 'sorce'. Did you mean 'source'"):
             model.evaluate(table(300, 0), table(300, 1), stated={"sorce": "x"})
 
+    @pytest.mark.family
     def test_a_value_that_no_row_holds_is_invalid_in_the_house(self, model):
         """Within the released domain it is valid out there."""
         real, holdout = table(300, 0), table(300, 1)
@@ -190,6 +191,7 @@ class TestShareable:
         assert sum(bar.counts.real for bar in ill.overlay.bars) == pytest.approx(model.n_rows_, rel=0.05)
         assert all(one.counts.holdout == 0 for one in age.overlay.bins)
 
+    @pytest.mark.family
     def test_identifiers(self):
         from tabgan import Identifier, Schema
 

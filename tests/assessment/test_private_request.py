@@ -162,6 +162,7 @@ class TestRequest:
             )
         assert not path.exists()
 
+    @pytest.mark.family
     def test_a_request_that_fails_is_recorded_as_failed(self, model, tmp_path, monkeypatch):
         from tabgan.assessment import private_request
 
@@ -193,6 +194,7 @@ class TestRequest:
             self.evaluated(loaded, **terms, ledger=tmp_path / "l")
         assert not (tmp_path / "l").exists()
 
+    @pytest.mark.family
     def test_beside_a_loaded_model_the_callers_word_counts(self, model, tmp_path):
         model.save(tmp_path / "m")
         loaded = TabGAN.load(tmp_path / "m", device="cpu")

@@ -23,6 +23,7 @@ def test_the_same_model_and_seed_give_the_same_bytes(model, tmp_path):
     assert first.read_bytes() == second.read_bytes()
 
 
+@pytest.mark.family
 def test_a_gate_on_promises_decides(model, tmp_path):
     decision = made_of(model, tmp_path / "people", gate=Gate(epsilon=1.0), archive=True)
     assert decision.outcome == "failed"
@@ -54,6 +55,7 @@ def test_a_model_in_no_ledger_has_no_input_key(model, tmp_path):
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.family
 def test_what_the_controller_states_is_in_the_report_too(model, tmp_path):
     made_of(model, tmp_path / "people", terms=Terms.of({"title": "Wards", "controller": "The wards"}))
     report = json.loads((tmp_path / "people/report.json").read_text())

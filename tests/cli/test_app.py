@@ -67,6 +67,7 @@ class TestRoot:
         ).stderr
         assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d WARNING: ours\n", said)
 
+    @pytest.mark.family
     def test_old_names_are_told_in_a_line_of_the_log(self):
         code = (
             "import warnings; from tabgan.cli import app; app._log_to_stderr()\n"

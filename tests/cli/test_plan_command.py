@@ -65,6 +65,7 @@ def test_an_epsilon_that_is_none_is_refused_and_none_is_not_advised(epsilon):
     assert "none" not in said.lower()
 
 
+@pytest.mark.family
 def test_a_hopeless_one_is_refused_with_help():
     said = run("plan", "schema.yaml", "--rows", 60, "--epsilon", 0.1, code=2).output
     assert "Each of these alone would help" in said
@@ -77,6 +78,7 @@ def test_rows_are_to_be_declared():
     )
 
 
+@pytest.mark.family
 def test_a_dry_run_prints_plans(folder):
     for name, n_rows in (("a", "n_rows: 20000\n"), ("b", "")):
         (folder / f"{name}.schema.yaml").write_text(SCHEMA + n_rows)
@@ -103,6 +105,7 @@ def test_a_file_of_many_jobs_has_as_many_plans_as_there_is_time_for(folder, monk
     assert "and 1 more: only the first" in said
 
 
+@pytest.mark.family
 def test_a_dry_run_has_its_plans_as_json_and_warns_of_no_made_up_rows(folder, caplog):
     (folder / "jobs.yaml").write_text(
         "matrix: {model.epsilon: [1, 2], random_state: [0, 1]}\nsource: {path: people.csv}\n"

@@ -40,6 +40,7 @@ TABLES = ("real.csv", "holdout.csv", "good.csv")
 
 
 class TestReport:
+    @pytest.mark.family
     def test_a_summary_and_a_page(self):
         said = run("report", *TABLES, "-o", "r.html").stdout
         assert said.startswith("r.html: INTERNAL. valid 100.0%")

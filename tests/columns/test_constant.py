@@ -120,6 +120,7 @@ class TestWholeWay:
             TabGAN.load(tmp_path / "model").sample(9, random_state=1).equals(model.sample(9, random_state=1))
         )
 
+    @pytest.mark.family
     def test_validity(self, model):
         real = table(land="CH")
         schema = Schema([Constant(name="land", value="CH")])

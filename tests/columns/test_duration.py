@@ -173,6 +173,7 @@ class TestWholeWay:
         loaded = TabGAN.load(tmp_path / "stays.tabgan")
         assert loaded.sample(50, random_state=1).equals(model.sample(50, random_state=1))
 
+    @pytest.mark.family
     def test_a_csv_is_read_as_such(self):
         text = stays(3_000, 1).astype(str).replace("NaT", None)
         model = TabGAN(epsilon=8.0, adversary_share=0, random_state=0).fit(text, untyped_text=True)

@@ -153,6 +153,7 @@ def test_text_to_moment_to_text(text, format_, moment):
     assert draft_schema(pd.DataFrame({"x": [text, text]}))["x"].format == format_
 
 
+@pytest.mark.family
 def test_every_spelling_is_written_as_it_is_read():
     """Over all cells of the vote, also those that no line above has: one text has one cell, whatever the day."""
     moments = np.array(
@@ -184,6 +185,7 @@ def test_any_text_has_a_ballot():
     assert all(0 <= find(text, untyped_text) < size for text in texts for untyped_text in (True, False))
 
 
+@pytest.mark.family
 def test_labels_are_different_and_one_ballot_holds_a_text():
     of_all = ballots()[0]
     assert len({ballot.label for ballot in of_all}) == len(of_all)

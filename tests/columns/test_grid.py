@@ -112,6 +112,7 @@ class TestSpan:
         span = _span({5: 100, 5000: 100}, declared=(3, 9))
         assert (span.low, span.high) == (3, 9)
 
+    @pytest.mark.family
     def test_noise_alone_rarely_stretches_the_range(self):
         rng = np.random.default_rng(0)
         stretched = 0
@@ -222,6 +223,7 @@ class TestFineCells:
 class TestWhatIsNotSeen:
     """Pitfall 42: noise is no range."""
 
+    @pytest.mark.family
     def test_noise_alone_has_no_range(self):
         rng = np.random.default_rng(0)
         found = [occupied.occupied(rng.normal(0, 10.0, 107), 10.0) for _ in range(300)]
@@ -249,6 +251,7 @@ class TestWhatIsNotSeen:
             first, last = occupied.tight_ends(edges, counts, 40.0)
             assert (edges[first], edges[last]) == (0, n_values - 1)
 
+    @pytest.mark.family
     def test_a_rare_flag_is_likelier_than_a_constant(self):
         """One row in fifty has a 1, at 3.5 standard deviations of the noise; beside a constant noise rarely has it."""
         rng, edges = np.random.default_rng(3), np.arange(-3, 6)
@@ -275,6 +278,7 @@ class TestWhatIsNotSeen:
         thin = np.array([90.0, 60.0, 120.0, 100.0, 80.0])
         np.testing.assert_array_equal(occupied.without_stray(edges, thin, 40.0), thin)
 
+    @pytest.mark.family
     def test_a_thin_tail_that_is_sure_as_a_run_is_kept_beside_a_full_cell(self):
         """Visits, most of them none: each count is below the noise, all of them together far above it."""
         rng = np.random.default_rng(3)
@@ -292,6 +296,7 @@ class TestWhatIsNotSeen:
         counts = np.where(np.arange(200) % 2, 20.0, 120.0) + np.random.default_rng(4).normal(0, 10.0, 200)
         np.testing.assert_array_equal(occupied.without_stray(np.arange(201), counts, 10.0), counts)
 
+    @pytest.mark.family
     def test_a_month_ends_with_december_where_its_cells_are_no_fuller_than_nine_times_the_noise(self):
         rng = np.random.default_rng(5)
         edges = np.arange(0, 32)
@@ -343,6 +348,7 @@ class TestWhatIsNotSeen:
             kept += last - first >= 14
         assert kept > 0.97 * 300
 
+    @pytest.mark.family
     def test_noise_behind_a_full_cell_is_seldom_a_tail(self):
         rng = np.random.default_rng(7)
         counts = rng.normal(0, 1.0, (1_000, 60))
@@ -435,6 +441,7 @@ class TestBeyondTheEnds:
         assert encoder.column.bounds == (0, 63)
         assert counts[-1] == pytest.approx(124, abs=1)
 
+    @pytest.mark.family
     def test_noise_there_is_seldom_a_value(self):
         rng = np.random.default_rng(0)
         assert (

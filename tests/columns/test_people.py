@@ -35,6 +35,7 @@ class TestOnePersonARow:
         ]
         assert all(is_fit)
 
+    @pytest.mark.family
     def test_the_family_name_comes_first_in_some_countries(self):
         people = made("hu_HU", 3)
         assert (people["name"] == people["last_name"] + " " + people["first_name"]).all()

@@ -39,6 +39,7 @@ def test_template(text, template):
     assert template_of(text) == template
 
 
+@pytest.mark.family
 @settings(max_examples=150, deadline=None)
 @given(st.text(st.characters(exclude_categories=["Cs"]), max_size=130))
 @example("[a-z]{3}\\")

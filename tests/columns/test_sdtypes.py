@@ -313,6 +313,7 @@ DESCRIBED = st.builds(
 )
 
 
+@pytest.mark.family
 @given(
     st.dictionaries(st.sampled_from("ab"), DESCRIBED, min_size=1),
     st.dictionaries(

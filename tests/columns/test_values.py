@@ -76,6 +76,7 @@ def test_one_row_more_changes_no_other_row(values, row):
         np.testing.assert_array_equal(short, long[:-1])
 
 
+@pytest.mark.family
 @given(values=st.lists(st.sampled_from(TEXTS), min_size=1, max_size=8))
 def test_text_of_a_subclass_is_text_wherever_it_stands(values):
     """NumPy's strings: whichever of two equal texts came first once decided for all of them."""

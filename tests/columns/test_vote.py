@@ -69,6 +69,7 @@ def test_values_that_are_lost_are_told(counts, noise, lost):
     assert verdict(vote_of(**counts), noise).lost == pytest.approx(lost, abs=1e-9)
 
 
+@pytest.mark.family
 def test_noise_in_a_thousand_cells_is_no_loss():
     rng = np.random.default_rng(4)
     noisy = [vote_of(text=0) + rng.normal(0, 1.0, len(LABELS)) for _ in range(3_000)]

@@ -90,6 +90,7 @@ def test_rows_are_as_those_that_happen_to_meet_them(model, free, name):
     assert np.abs(off).max() < 4.5
 
 
+@pytest.mark.family
 def test_the_check_would_see_rows_of_another_distribution(model, free):
     """A negative control: the rows that do not meet the condition."""
     schema, is_met = model._fitted.encoder.schema, met(free, model, {"plan": "pro"})
@@ -108,6 +109,7 @@ def test_a_moment_with_cycles_does_not_thin_out_under_conditions_alone(model):
     np.testing.assert_allclose(plain.encoder.columns[0].weights, tapered.encoder.columns[0].weights)
 
 
+@pytest.mark.family
 def test_a_seed_and_a_set_draw_the_same_rows(model):
     wanted = [{"town": {"a", "b", None}, "age": Between(30)}, {"age": {"min": 30}, "town": [None, "b", "a"]}]
     one, other = (model.sample(50, conditions=each, random_state=5) for each in wanted)
@@ -241,6 +243,7 @@ class TestImputing:
 
 
 class TestProportions:
+    @pytest.mark.family
     def test_are_met_up_to_rounding(self, model, free):
         sample = model.sample(
             1_001, proportions={"plan": {"pro": 0.5, "basic": 0.2, None: 0.1}}, random_state=0
@@ -270,6 +273,7 @@ class TestProportions:
         assert whole["age"].between(18, 39).sum() == (whole["age"] >= 60).sum() == 20
         assert set(whole["sex"]) == {"f", "m"}
 
+    @pytest.mark.family
     def test_parts_have_the_conditional_distribution(self, model, free):
         sample = model.sample(3_000, proportions={"sex": {"f": 0.5, "m": 0.5}}, random_state=0)
         part = sample[sample["sex"] == "f"]

@@ -210,6 +210,7 @@ class TestFormats:
 
 
 class TestResuming:
+    @pytest.mark.family
     def test_missing_files_are_written_and_others_left(self, model, tmp_path):
         folder = tmp_path / "a"
         first = model.sample_to(folder, 430, rows_per_file=100, random_state=5)
@@ -228,6 +229,7 @@ class TestResuming:
             *(f"part-0000{i}.parquet" for i in range(5)),
         ]
 
+    @pytest.mark.family
     def test_without_a_seed_the_manifest_keeps_the_one_drawn(self, model, tmp_path):
         unseeded = TabGAN.load(_saved(model, tmp_path)).set_params(random_state=None)
         first = unseeded.sample_to(tmp_path / "a", 300, rows_per_file=100)

@@ -90,6 +90,7 @@ class TestMetric:
         assert found.value > found.reference + 0.2
         assert found.reference < 0.05
 
+    @pytest.mark.family
     def test_a_constant_column_goes_with_none(self, make):
         real, holdout, synthetic = (make(500, i) for i in range(3))
         found = evaluate(real, holdout, synthetic.assign(income=5.0))

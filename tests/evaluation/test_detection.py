@@ -29,6 +29,7 @@ class TestInterval:
         assert found.interval.low == pytest.approx(0.75 - half, abs=1e-6)
         assert found.interval.high == 1.0
 
+    @pytest.mark.family
     def test_it_covers_the_true_area(self):
         """Normal scores one apart have an area of Phi(1 / sqrt(2)) = 0.7602."""
         rng = np.random.default_rng(1)
@@ -43,6 +44,7 @@ class TestInterval:
 
 
 class TestDetection:
+    @pytest.mark.family
     def test_one_table_in_other_units_is_told_apart(self, make):
         real, holdout = make(300, 0), make(300, 1)
         assert evaluate(real, holdout, make(300, 2).assign(height=1.7))["c2st"].value > 0.95

@@ -9,6 +9,7 @@ from tabgan.evaluation import evaluate
 STEPS = ("diagnostic",)
 
 
+@pytest.mark.family
 def test_sdmetrics_own_score(make):
     """The table that is handed over is coded; the score is that of the table itself."""
     reports = pytest.importorskip("sdmetrics.reports")

@@ -44,6 +44,7 @@ def test_identifiers_alone():
     assert found(frame, frame) == 0.0
 
 
+@pytest.mark.family
 @pytest.mark.usefixtures("few_steps")
 def test_most_of_it_is_refused_on_request_and_always_told(caplog):
     real, holdout = rows(300, 0), rows(100, 1)

@@ -79,6 +79,7 @@ class TestGroups:
         assert 0 < few.n_rows < 50
         assert few.gap is None
 
+    @pytest.mark.family
     def test_one_that_the_synthetic_table_has_lost_is_judged_without_a_name(self, few_trees):
         """Those who lose most are not left out."""
         real, holdout, synthetic = (table(1_000, i) for i in range(3))
@@ -88,6 +89,7 @@ class TestGroups:
         assert groups["group", None].gap is not None
         assert "absent from the synthetic table" in groups["group", None].label
 
+    @pytest.mark.family
     def test_one_outside_of_the_released_domain_says_so(self, few_trees):
         schema = Schema(columns=[Categorical(name="group", categories=("a", "b"))])
         real, holdout, synthetic = (table(700, i) for i in range(3))

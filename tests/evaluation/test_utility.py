@@ -14,6 +14,7 @@ MODELS = ("tstr", "trtr", "tstr_linear", "trtr_linear")
 
 
 class TestTask:
+    @pytest.mark.family
     def test_a_number_is_regressed(self, make):
         found = evaluate(make(600, 0), make(300, 1), make(600, 2), target="income")
         assert "R2" in found["tstr"].label
@@ -52,6 +53,7 @@ class TestTask:
 
         assert evaluate(table(0), table(1), table(2), target="level")["trtr"].value > 0.8
 
+    @pytest.mark.family
     def test_missing_targets_are_dropped(self, make, few_trees):
         tables = [make(200, i) for i in range(3)]
         for table in tables:

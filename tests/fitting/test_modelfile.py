@@ -140,6 +140,7 @@ class TestRoundTrip:
         assert loaded.privacy_ == model.privacy_
         assert loaded.n_rows_ == model.n_rows_
 
+    @pytest.mark.family
     def test_with_a_target_that_is_drawn_last_and_stands_first(self, tmp_path):
         rng = np.random.default_rng(0)
         b = rng.random((1500, 3)) < [0.5, 0.1, 0.8]
@@ -186,6 +187,7 @@ class TestRoundTrip:
         assert tensors.keys() == same.keys()
         assert all(torch.equal(tensors[name], same[name]) for name in tensors)
 
+    @pytest.mark.family
     def test_keeps_the_form_of_its_csv(self, file, tmp_path):
         form = {"separator": ";", "decimal": ",", "na_values": ["?"]}
         model = TabGAN.load(file)
@@ -383,6 +385,7 @@ class TestIncomplete:
             _write(tmp_path / "m", {**header, "privacy": {**header["privacy"], "entries": entries}}, tensors)
             _refused(tmp_path / "m")
 
+    @pytest.mark.family
     def test_released_tables_that_are_not_those_of_a_fit(self, private, private_file):
         path = private_file
         header, tensors = _open(path)
@@ -777,6 +780,7 @@ def test_a_header_that_contradicts_itself_is_refused(private_saved, tmp_path, ed
     assert time.perf_counter() - start < 5
 
 
+@pytest.mark.family
 def test_arguments_that_are_set_after_the_fit_make_no_file_that_contradicts_itself(tmp_path):
     model = _fit(5.0)
     model.set_params(delta=1e-9, epsilon=0.1)

@@ -246,6 +246,7 @@ class TestDuckdb:
         assert source.answer.kind == "duckdb"
         assert in_one_frame(source)["b"].tolist() == ["x0", "x1", "x2", "x3", "x4"]
 
+    @pytest.mark.family
     def test_a_sample_is_a_relation_again(self, duckdb, tmp_path):
         rows = duckdb.sql("select (range % 40)::smallint as age, 'x' || range % 3 as town from range(900)")
         model = tabgan.TabGAN(3.0, random_state=0).fit(rows)

@@ -147,6 +147,7 @@ class TestMatrix:
         for said in ("matrix.model.epsilon: expected a list", "targt: unknown key", "model.delta"):
             assert any(said in problem for problem in problems), said
 
+    @pytest.mark.family
     def test_of_too_many_jobs_in_all(self, load):
         item = f"- {{name: %s, source: {{path: people.csv}}, matrix: {{random_state: {list(range(300))}}}}}\n"
         (problem,) = problems_of(load, item % "a" + item % "b")

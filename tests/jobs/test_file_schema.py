@@ -136,6 +136,7 @@ def descriptions(rule):
             yield from descriptions(each)
 
 
+@pytest.mark.family
 def test_descriptions_are_lines_in_the_words_of_yaml():
     found = list(descriptions(file_schema()))
     assert len(found) > 100
@@ -144,6 +145,7 @@ def test_descriptions_are_lines_in_the_words_of_yaml():
     assert "Memory in gigabytes; null asks for none." in found
 
 
+@pytest.mark.family
 def test_command(tmp_path):
     path = tmp_path / "rules.json"
     assert json.loads(CliRunner().invoke(app, ["jobs", "json-schema"]).output) == RULES

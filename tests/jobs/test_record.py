@@ -56,6 +56,7 @@ class TestAgain:
         assert [each.n_rows for each in second] == [each.n_rows for each in first]
         assert exit_code(second) == 0
 
+    @pytest.mark.family
     def test_but_if_it_is_asked_for(self, jobs, fake_model):
         LocalExecutor().run(jobs)
         assert type(LocalExecutor(again=True).run(jobs)[0]) is JobResult

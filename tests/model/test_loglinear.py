@@ -107,6 +107,7 @@ class TestAgreement:
         shares = [np.bincount(rows[:, c], minlength=SIZES[c]) / len(rows) for c in (0, 1)]
         np.testing.assert_allclose(_table(drawn, (0, 1)) / 100_000, np.outer(*shares), atol=0.01)
 
+    @pytest.mark.family
     def test_an_empty_cell_stays_nearly_empty(self):
         rows = _rows()
         rows = rows[(rows[:, 0] != 1) | (rows[:, 1] != 2)]

@@ -115,6 +115,7 @@ class TestJoined:
         (found,) = joined([fine, coarse])
         return found
 
+    @pytest.mark.family
     def test_the_mean_is_the_exact_table_and_the_noise_is_the_stated_one(self):
         """Two-sided, by codes and by waves; with the noise of the table of codes alone as a control."""
         rng = np.random.default_rng(1)

@@ -226,6 +226,7 @@ class TestWhatItGives:
         alone = without_relations(model)
         assert far(alone.sample(8_000))[0] < 0.8 * far(without_places(alone).sample(8_000))[0]
 
+    @pytest.mark.family
     def test_a_table_of_categories_keeps_no_share_for_it(self):
         df = pd.DataFrame({"a": np.tile(["x", "y"], 500), "b": np.tile(["u", "u", "v", "w"], 250)})
         model = TabGAN(epsilon=1.0, random_state=0).fit(df)
@@ -335,6 +336,7 @@ class TestState:
         with pytest.raises(ValueError, match="belong together"):
             Places.of_state(sizes, 1, state | {"more": state["ends"]})
 
+    @pytest.mark.family
     def test_a_file_keeps_them(self, plain, tmp_path):
         plain.save(tmp_path / "m")
         loaded = TabGAN.load(tmp_path / "m", device="cpu")

@@ -137,6 +137,7 @@ class TestCodes:
         assert MIN_CANDIDATES >= 1000
         assert abs((codes[:, 0] == 1).mean() - share) < 4 * np.sqrt(share * (1 - share) / 400)
 
+    @pytest.mark.family
     def test_what_a_rare_code_goes_with_is_drawn_often_enough(self):
         """A last column that nearly names the rows that it may have: few candidates carry all the weight."""
 

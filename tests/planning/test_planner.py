@@ -35,6 +35,7 @@ class TestNoRowIsRead:
         source = DataSource("people", people.iloc[:0], parts)
         assert TabGAN().plan(source, 20_000, is_brief=True).n_columns == 5
 
+    @pytest.mark.family
     def test_a_frames_cells_do_not_matter(self, people):
         """The header alone goes on: a table without rows, and one of other rows, have the same plan."""
         others = people.iloc[::-1].assign(age=7, plan=None)[:10]
@@ -109,6 +110,7 @@ class TestNoise:
         assert several.releases[0].noise_low == pytest.approx(4 * alone.releases[0].noise_low)
         assert several.unit == "entity (pid), at most 4 rows each"
 
+    @pytest.mark.family
     def test_the_threshold_is_the_mechanisms(self, people):
         model = TabGAN(random_state=0)
         found = model.plan(people, 20_000, is_brief=True)
@@ -165,6 +167,7 @@ class TestExpectation:
         assert found.two_way.value < 0.1
         assert found.seconds > 600
 
+    @pytest.mark.family
     def test_of_a_fit_lies_in_its_interval(self, people, declared):
         """The made-up people are independent, so that a fit does no worse than the upper end."""
         model = TabGAN(epsilon=4.0, schema=declared, random_state=0)

@@ -59,5 +59,6 @@ class TestCard:
     def test_without_privacy(self, zoo):
         assert "**None.** The table and the model may give away rows" in to_markdown(zoo.make(zoo.plain))
 
+    @pytest.mark.family
     def test_is_deterministic(self, full, zoo):
         assert to_markdown(full) == to_markdown(zoo.make_full())

@@ -118,6 +118,7 @@ class TestPage:
         assert all(link.startswith("#") for link in page.values("href"))
         assert not re.search(r"https?://|url\(|@import|<script [^>]", html)
 
+    @pytest.mark.family
     def test_is_deterministic(self, html, zoo):
         assert to_html(zoo.make()) == html
 
@@ -170,11 +171,13 @@ class TestPage:
         assert "- Controller: The bureau" in to_markdown(said)
         assert "2031" in to_markdown(said)
 
+    @pytest.mark.family
     def test_groups_that_are_not_named_say_why(self, full):
         text = Page(to_html(full)).text
         assert "not in the released domain" in text
         assert "None" not in [word.strip() for word in Page(to_html(full)).words]
 
+    @pytest.mark.family
     def test_a_refused_gate_leaves_nobody_to_decide(self, full, shareable):
         """In every rendering of both editions; and nothing of it where the gate is passed."""
         for data in (full, replace(shareable, decision=Decision("failed", full.decision.checks[1:]))):
@@ -211,6 +214,7 @@ class TestWithoutPrivacy:
     def test_has_no_odds(self, zoo):
         assert "Belief before" not in to_html(zoo.make(zoo.plain))
 
+    @pytest.mark.family
     def test_a_ledger_without_noise(self, zoo):
         entries = (Release("release", "1-way histogram", ("age",), GAUSSIAN, 0.0),)
         page = Page(to_html(zoo.make(replace(zoo.plain, entries=entries))))
@@ -357,6 +361,7 @@ class TestJson:
         assert metrics["tvd2"]["judgement"] == "attention"
         assert [card["name"] for card in twin["columns"]] == zoo.schema.names
 
+    @pytest.mark.family
     def test_what_json_has_no_number_for(self, zoo):
         broken = ColumnResult("age", "numeric", float("nan"), float("inf"), np.float64(1), 0.0, 0.0)
         data = zoo.make(columns=(broken,))

@@ -161,6 +161,7 @@ class TestMerging:
         assert coded.encoder.shown == ["other (not released)"]
         assert _categorical([0]).is_sampled.tolist() == [True, False]
 
+    @pytest.mark.family
     @settings(deadline=None)
     @given(
         counts=st.lists(st.floats(-20, 1000), min_size=2, max_size=40),

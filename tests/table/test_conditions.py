@@ -115,6 +115,7 @@ values = st.one_of(st.integers(-5, 105), st.none())
 ends = st.builds(lambda a, b: Between(*sorted((a, b))), *[st.floats(-5, 105, allow_nan=False)] * 2)
 
 
+@pytest.mark.family
 @given(
     st.lists(st.one_of(values, ends), min_size=1, max_size=5),
     st.sets(st.integers(1, 99), max_size=6),

@@ -103,6 +103,7 @@ def test_it_has_every_kind_and_describes_every_key():
         assert all(len(text) > 10 for text in (rule["description"], *described))
 
 
+@pytest.mark.family
 def test_command(tmp_path):
     path = tmp_path / "rules.json"
     assert json.loads(CliRunner().invoke(app, ["schema", "json-schema"]).output) == RULES

@@ -47,6 +47,7 @@ class TestRisk:
         assert risk.interval.high - risk.value == pytest.approx(error, rel=1e-3)
         assert risk.value - risk.interval.low == pytest.approx(error, rel=1e-3)
 
+    @pytest.mark.family
     def test_it_covers_what_is_true(self):
         """Two-sided: 95% of intervals, neither fewer nor nearly all."""
         rng = np.random.default_rng(0)

@@ -89,6 +89,7 @@ class TestNearCopies:
         assert found["near_copies"].value > 0.9
         assert found["near_copies"].reference < 0.05
 
+    @pytest.mark.family
     def test_fresh_rows(self, make):
         for seed in range(5):
             found = _checked(*(make(500, 10 + 3 * seed + i) for i in range(3)))["near_copies"]

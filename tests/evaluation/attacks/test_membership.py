@@ -179,6 +179,7 @@ class TestExtremes:
 
 
 class TestOdd:
+    @pytest.mark.family
     def test_same_seed_same_figures(self, make):
         tables = [make(200, i) for i in range(3)]
         assert attacked(*tables, seed=1) == attacked(*tables, seed=1)

@@ -208,6 +208,7 @@ class TestGame:
         held_out = anchored.encoder.transform(crossed_table(seed=1))
         assert float(gains(game, held_out).mean()) > 0.15
 
+    @pytest.mark.family
     def test_noise_teaches_it_nothing(self, anchored):
         """The prior's variance falls to the least: what it takes for signal costs held-out rows next to nothing."""
         df = crossed_table(400)
