@@ -234,10 +234,15 @@ def noise() -> ReproducibleNoise:
 
 @pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Leave out the rest of a family wherever slow tests are left out: all but ``keep`` cases, evenly spread."""
+    """Leave out the rest of a family wherever slow tests are left out: all but ``keep`` cases, evenly spread.
+
+    A case that is slow by itself stays slow, and is none of the family.
+    """
     families: dict[str, list[pytest.Item]] = {}
     for item in items:
-        if item.get_closest_marker("family") and not item.get_closest_marker("slow"):
+        if item.get_closest_marker("slow"):
+            item.own_markers[:] = [mark for mark in item.own_markers if mark.name != "family"]
+        elif item.get_closest_marker("family"):
             families.setdefault(item.nodeid.partition("[")[0], []).append(item)
     for cases in families.values():
         most = max(int(case.get_closest_marker("family").kwargs.get("keep", 0)) for case in cases)

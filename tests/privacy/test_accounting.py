@@ -1,5 +1,6 @@
 """The total, recomputed on other roads than the package's own: for parts, and for whole plans."""
 
+import itertools
 import json
 import math
 from pathlib import Path
@@ -117,19 +118,20 @@ def laid_out(plan: Plan) -> list[float]:
     return [*stages, *[math.sqrt(3 / rest)] * 3]
 
 
-#: All of them once in a while, the quicker ones at one delta each time.
+def mark_of(epsilon: float, delta: float, share: float):
+    """Return the mark of a plan: all of them once in a while, the quicker ones at one delta each time."""
+    if delta != 1e-6 or epsilon * share > 0.15:
+        return pytest.mark.slow
+    return () if epsilon * share == 0.05 or epsilon == 10.0 else pytest.mark.family
+
+
 PLANS = [
-    pytest.param(
-        epsilon, delta, share, marks=pytest.mark.slow if delta != 1e-6 or epsilon * share > 0.15 else ()
-    )
-    for epsilon in (0.1, 1.0, 3.0, 10.0)
-    for delta in (1e-9, 1e-6, 1e-5)
-    for share in (0.05, 0.0, 0.5)
+    pytest.param(*plan, marks=mark_of(*plan))
+    for plan in itertools.product((0.1, 1.0, 3.0, 10.0), (1e-9, 1e-6, 1e-5), (0.0, 0.05, 0.5))
 ]
 
 
-@pytest.mark.family(keep=3)
-@pytest.mark.parametrize("n_rows", [None, pytest.param(1_000_000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("n_rows", [None, pytest.param(1_000_000, marks=pytest.mark.family)])
 @pytest.mark.parametrize(("epsilon", "delta", "share"), PLANS)
 def test_a_whole_plan_costs_what_four_other_roads_say(epsilon, delta, share, n_rows):
     check_four_roads(epsilon, delta, share, n_rows)
