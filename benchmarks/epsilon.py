@@ -24,7 +24,7 @@ from matplotlib import pyplot as plt
 
 from tabgan import TabGAN
 from tabgan.datasets import make_people
-from tabgan.report.collect import odds
+from tabgan.report.content import odds
 
 ROOT = Path(__file__).parent.parent
 PATH, FIGURES = ROOT / "benchmarks" / "results" / "epsilon.json", ROOT / "docs" / "figures"

@@ -16,8 +16,8 @@ from tabgan._util.validate import integer_at_least, shown
 from tabgan.errors import ConfigError
 from tabgan.evaluation.gate import NO_GATE, Gate
 from tabgan.report.anytable import RealTables, evaluation_of
-from tabgan.report.collect import today
 from tabgan.report.comparison import System
+from tabgan.report.content import today
 from tabgan.report.sidebyside import SystemComparison
 from tabgan.synthesizer import TabGAN
 

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any, Unpack, overload
 
 import numpy as np
 import pandas as pd
-from sklearn.base import BaseEstimator
 
 from tabgan._util import validate
+from tabgan._util.estimator import Estimator
 from tabgan._util.progress import Listener, Progress, check_progress, told
 from tabgan._util.renamed import renamed_arguments, warn_of_old_name, warn_of_unused
 from tabgan._util.rng import RandomStreams
@@ -59,7 +59,7 @@ logger = logging.getLogger(__name__)
 FITTED_ATTRIBUTES = ("_fitted", "_times_sampled", "schema_", "privacy_", "n_rows_", "losses_")
 
 
-class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], BaseEstimator):
+class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], Estimator):
     """A differentially private synthesizer for tables.
 
     ``fit`` measures noisy marginals of the table and fits a generator to them; where the schema declares targets, a
@@ -400,9 +400,9 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], B
         model._set_fitted(fitted)
         return model
 
-    def __repr__(self, *args: object, **kwargs: object) -> str:
+    def __repr__(self) -> str:
         is_loaded = hasattr(self, "_fitted") and not hasattr(self, "plan_")
-        return f"{super().__repr__(*args, **kwargs)}{f'  # loaded: {UNSIGNED}' if is_loaded else ''}"
+        return f"{super().__repr__()}{f'  # loaded: {UNSIGNED}' if is_loaded else ''}"
 
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "_fitted")

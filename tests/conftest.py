@@ -35,7 +35,7 @@ from tabgan.io.opening import as_frame
 from tabgan.model import loglinear, sampling
 from tabgan.model.adversary import training
 from tabgan.privacy import accounting, plan
-from tabgan.privacy.doors import contributions, dpsgd, mechanisms
+from tabgan.privacy.doors import contributions, measured_table, mechanisms
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.plan import check_budget
 from tabgan.schema import Schema
@@ -154,8 +154,8 @@ class ReproducibleNoise:
 
     def take_the_place_of_entropy(self) -> None:
         """Put the generators where the package draws noise, samples of rows, and seeds that nobody chose."""
-        make_gaussian, make_threshold = mechanisms.dp.m.make_gaussian, mechanisms.dp.m.make_gaussian_threshold
-        new_streams, space = RandomStreams.__init__, mechanisms.dp
+        make_gaussian, make_threshold = mechanisms.make_gaussian, mechanisms.make_gaussian_threshold
+        new_streams = RandomStreams.__init__
 
         def noisy(values: Any, scale: float) -> np.ndarray:
             return np.asarray(values, dtype=np.float64) + np.rint(self.source.normal(0.0, scale, len(values)))
@@ -177,13 +177,12 @@ class ReproducibleNoise:
             if random_state is None and self.source is not None:
                 own._entropy = int.from_bytes(self.source.bytes(16), "little")
 
-        kept = ("vector_domain", "map_domain", "atom_domain")
-        kept += ("l2_distance", "l02inf_distance", "absolute_distance")
-        mechanisms.dp = types.SimpleNamespace(
-            **{name: cache(getattr(space, name)) for name in kept},  # the same objects for all tests
-            m=types.SimpleNamespace(make_gaussian=gaussian, make_gaussian_threshold=gaussian_threshold),
-        )
-        for module in (contributions, dpsgd, canaries):
+        space = ("vector_domain", "map_domain", "atom_domain")
+        space += ("l2_distance", "l02inf_distance", "absolute_distance")
+        for name in space:
+            setattr(mechanisms, name, cache(getattr(mechanisms, name)))  # the same objects for all tests
+        mechanisms.make_gaussian, mechanisms.make_gaussian_threshold = gaussian, gaussian_threshold
+        for module in (contributions, measured_table, canaries):
             module.secrets = types.SimpleNamespace(token_bytes=token_bytes)
         RandomStreams.__init__ = streams
 

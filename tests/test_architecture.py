@@ -27,6 +27,7 @@ ORDER = [
     "_util.printed",
     "_util.html",
     "_util.validate",
+    "_util.estimator",
     "_util.files",
     "_util.progress",
     "_util.processes",
@@ -439,7 +440,7 @@ class TestLayers:
             "tabgan._util.version",
         }
 
-    @pytest.mark.parametrize("package", ["", "io"])
+    @pytest.mark.parametrize("package", ["", "io", "evaluation"])
     def test_a_lazy_name_is_what_type_checkers_see(self, package):
         module = import_module(f"tabgan.{package}".rstrip("."))
         seen = {

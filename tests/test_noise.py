@@ -7,14 +7,14 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from tabgan.privacy.doors import dpsgd
+from tabgan.privacy.doors import measured_table
 from tabgan.privacy.doors.mechanisms import GRID, discover, noisy_vector
 
 TESTS = """
 import numpy as np
 import pytest
 from tabgan._util.rng import RandomStreams
-from tabgan.privacy.doors import dpsgd
+from tabgan.privacy.doors import measured_table
 from tabgan.privacy.doors.mechanisms import discover, noisy_vector
 
 FRESH_NOISE = {constant}
@@ -23,7 +23,7 @@ def drawn():
     return [
         noisy_vector(np.zeros(2), 1.0).tolist(),
         discover(np.full(3, 100), 1.0, 0.01)[1].tolist(),
-        dpsgd._draws(2).tolist(),
+        measured_table._draws(2).tolist(),
         RandomStreams().entropy,
     ]
 
@@ -144,6 +144,6 @@ class TestDistribution:
         assert self.has_scale(counts - 10_000, 7.0)
 
     def test_draws_of_rows_are_uniform(self):
-        assert stats.kstest(dpsgd._draws(self.N), "uniform").pvalue > 1e-6
+        assert stats.kstest(measured_table._draws(self.N), "uniform").pvalue > 1e-6
         low, high = stats.binom.interval(1 - 1e-7, self.N, 0.3)
-        assert low <= dpsgd.drawn_units(self.N, 0.3).sum() <= high
+        assert low <= measured_table.drawn_units(self.N, 0.3).sum() <= high

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,6 @@ from tabgan._util.progress import Progress
 from tabgan._util.rng import RandomStreams
 from tabgan.assessment.private_request import PrivateMetricsResult
 from tabgan.assessment.shareable import evaluate_released, released_frame
-from tabgan.audit.outcome import AuditResult
 from tabgan.errors import ConfigError
 from tabgan.evaluation import Metric, Rule, evaluate
 from tabgan.evaluation.gate import NO_GATE, Gate
@@ -21,6 +21,9 @@ from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.released import N_ROWS
 from tabgan.report import NOT_STATED, Report, ReportData, Stated, collect, collect_shareable
 from tabgan.schema import Schema
+
+if TYPE_CHECKING:
+    from tabgan.audit.outcome import AuditResult
 
 #: Largest number of rows that represent the released distributions in pictures.
 MAX_RELEASED_ROWS = 200_000

@@ -43,7 +43,7 @@ from tabgan.privacy.ledger.records import LedgerConfig
 from tabgan.privacy.plan import Plan, make_private_metrics_plan
 from tabgan.privacy.released import PrivateMetrics
 from tabgan.privacy.unit import ROW, PrivacyUnit
-from tabgan.report.collect import SAMPLE_FACT
+from tabgan.report.content import SAMPLE_FACT
 
 logger = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.catalog import ENTRIES, entries, position
@@ -263,7 +263,7 @@ def _figure(noisy: Noisy, reference: float | None = None, relative: float = 0.0)
         relative: Relative error of the released number of rows, by which it was divided.
     """
     stddev = float(np.hypot(noisy.noise_stddev, noisy.value * relative))
-    half = float(norm.ppf(0.5 + LEVEL / 2)) * stddev
+    half = float(ndtri(0.5 + LEVEL / 2)) * stddev
     low, value, high = (
         min(max(end, 0.0), 1.0) for end in (noisy.value - half, noisy.value, noisy.value + half)
     )

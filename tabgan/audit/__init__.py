@@ -125,7 +125,7 @@ def audit(
 class Auditable(Protocol):
     """The part of a fitted synthesizer that its audit uses."""
 
-    adversary_share: float
+    adversary_share: float | None
     privacy_: PrivacyStatement
 
     def _check_fitted(self) -> Fitted: ...

@@ -17,6 +17,7 @@ import typer
 import tabgan
 from tabgan import io
 from tabgan._util.logs import log_to_stderr
+from tabgan._util.processes import end_quickly
 from tabgan._util.renamed import OldNameWarning
 from tabgan._util.validate import real_in
 from tabgan.cli import options
@@ -73,6 +74,7 @@ app.add_typer(jobs_app, name="jobs")
 def main() -> None:
     """Run the command line. A SIGTERM ends it as Ctrl-C does: everything that was charged is recorded."""
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    end_quickly()
     _log_to_stderr()
     app()
 

@@ -108,8 +108,8 @@ def audit(
 
 def _write(result: AuditResult, output: Path, name: str) -> None:
     """Write an audit's result: a page for people, or JSON for the report."""
-    from tabgan.report.collect import today
     from tabgan.report.comparisonpage import audit_page
+    from tabgan.report.content import today
 
     is_page = output.suffix.lower() == ".html"
     text = audit_page(result, f"Audit of {name}", today()) if is_page else result.to_json() + "\n"

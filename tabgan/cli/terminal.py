@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from rich.box import SIMPLE
 from rich.console import Console
@@ -16,7 +17,6 @@ from rich.text import Text
 from tabgan._util.logs import DATES
 from tabgan._util.printed import at_least, at_most
 from tabgan._util.progress import ProgressBars
-from tabgan.audit.outcome import AuditResult
 from tabgan.evaluation.catalog import GROUPS
 from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
@@ -27,7 +27,10 @@ from tabgan.jobs.run import JobResult, finished_before
 from tabgan.planning.fitplan import FitPlan, curve_bars
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.ledger.summary import LedgerSummary
-from tabgan.report.comparison import Cell, ComparedSystems
+
+if TYPE_CHECKING:
+    from tabgan.audit.outcome import AuditResult
+    from tabgan.report.comparison import Cell, ComparedSystems
 
 #: The mark over figures computed on real rows, wherever they are printed.
 UNCOVERED = "computed on real rows, not covered by epsilon; do not pass on"

@@ -22,7 +22,7 @@ import pyarrow as pa
 import torch
 
 from tabgan._util.files import atomic_path, parse, sweep
-from tabgan._util.processes import Worker, WorkerLostError, first_ready
+from tabgan._util.processes import Worker, WorkerLostError, end_all, first_ready
 from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
@@ -267,8 +267,7 @@ def _processes(n: int, model_file: Path, wanted: Mapping[str, object]) -> Iterat
             "again with fewer workers."
         ) from None
     finally:
-        for worker in pool:
-            worker.end()
+        end_all(pool)
 
 
 def _written(chunks: Chunks, jobs: Sequence[FileJob], pool: Sequence[Worker]) -> Iterator[PartFile]:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
-from tabgan.evaluation.suite import evaluate
-from tabgan.evaluation.validity import schema_validity
-from tabgan.rules import FixedCombinations, Inequality, Rule
+from typing import TYPE_CHECKING
+
+from tabgan._util.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from tabgan.evaluation.result import ColumnResult, Evaluation, Interval, Metric
+    from tabgan.evaluation.suite import evaluate
+    from tabgan.evaluation.validity import schema_validity
+    from tabgan.rules import FixedCombinations, Inequality, Rule
 
 __all__ = [
     "ColumnResult",
@@ -18,3 +23,11 @@ __all__ = [
     "evaluate",
     "schema_validity",
 ]
+
+# A gate, and the names of figures, need neither scikit-learn nor sdmetrics.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    dict.fromkeys(["ColumnResult", "Evaluation", "Interval", "Metric"], "tabgan.evaluation.result")
+    | dict.fromkeys(["FixedCombinations", "Inequality", "Rule"], "tabgan.rules")
+    | {"evaluate": "tabgan.evaluation.suite", "schema_validity": "tabgan.evaluation.validity"},
+)

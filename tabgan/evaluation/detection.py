@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import numpy as np
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri
+from scipy.stats import rankdata
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.model_selection import PredefinedSplit, StratifiedKFold
 
@@ -99,7 +100,7 @@ def auc_figure(scores: np.ndarray, is_positive: np.ndarray) -> Figure:
     error = math.sqrt(positive.var(ddof=1) / n_positive + negative.var(ddof=1) / n_negative)
     if error == 0:
         return Figure(area)
-    half = float(norm.ppf(0.5 + LEVEL / 2)) * error
+    half = float(ndtri(0.5 + LEVEL / 2)) * error
     return Figure(area, Interval(max(0.0, area - half), min(1.0, area + half), LEVEL))
 
 

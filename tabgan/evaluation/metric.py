@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, TypeVar
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from tabgan.errors import TabGANError, log_unexpected
 from tabgan.evaluation.catalog import Entry
@@ -124,7 +124,7 @@ def wilson_interval(successes: float, n: int, level: float = LEVEL) -> Interval:
     >>> round(interval.low, 3), round(interval.high, 3)
     (0.299, 0.701)
     """
-    z = float(norm.ppf(0.5 + level / 2))
+    z = float(ndtri(0.5 + level / 2))
     share = successes / n
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z / (1 + z**2 / n) * math.sqrt(share * (1 - share) / n + z**2 / (4 * n**2))

@@ -14,9 +14,9 @@ from tabgan.fitting.session import Session
 from tabgan.model.adversary.training import FACTORS, Game, play
 from tabgan.model.generator import Generator
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.doors.dpsgd import PlainSteps, PrivateSteps, TrainingRows, measure_gain
+from tabgan.privacy.doors.dpsgd import PlainSteps, PrivateSteps, measure_gain
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.measured_table import MeasuredTable
+from tabgan.privacy.doors.measured_table import MeasuredTable, TrainingRows
 from tabgan.privacy.filter import CriticOutcome
 from tabgan.privacy.plan import ADVERSARY_STEPS
 

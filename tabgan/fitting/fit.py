@@ -13,7 +13,6 @@ import torch
 from tabgan._util.progress import Progress
 from tabgan._util.rng import RandomStreams
 from tabgan._util.tensors import one_thread
-from tabgan.fitting.critics import correct_targets
 from tabgan.fitting.modelfile import Fitted
 from tabgan.fitting.session import Session, without_quotes
 from tabgan.model.generator import Generator
@@ -22,10 +21,14 @@ from tabgan.model.margins import joined, pool_margins
 from tabgan.model.tallies import SHAPE, keep_shares, tallies_of
 from tabgan.privacy.doors.broken import count_broken
 from tabgan.privacy.doors.contributions import bound_contributions
-from tabgan.privacy.doors.dpsgd import TrainingRows, training_rows
 from tabgan.privacy.doors.marginals import measure_places
 from tabgan.privacy.doors.measure import Measurer
-from tabgan.privacy.doors.measured_table import MeasuredTable, measure_table
+from tabgan.privacy.doors.measured_table import (
+    MeasuredTable,
+    TrainingRows,
+    measure_table,
+    training_rows,
+)
 from tabgan.privacy.filter import CriticOutcome
 from tabgan.privacy.released import Marginal
 from tabgan.table.impossible import possible_pairs
@@ -72,6 +75,8 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     critics: tuple[CriticOutcome, ...] = ()
     rows = training_rows(measured, table.units)
     if plan.has_adversary and targets:
+        from tabgan.fitting.critics import correct_targets  # not at the top: Opacus takes seconds to import
+
         critics = correct_targets(
             generator, targets, measured, table.units, rows, session, measurer, progress
         )

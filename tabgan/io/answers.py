@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import ray.data
     import typing_extensions
 
-    TableT = typing_extensions.TypeVar("TableT", default=pd.DataFrame)
+    TableT = typing_extensions.TypeVar("TableT", bound="AnyTable", covariant=True, default=pd.DataFrame)
 else:
     # The kind of table that a model is fitted to; a pandas frame, unless its type is known.
     TableT = TypeVar("TableT")

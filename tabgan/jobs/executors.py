@@ -11,7 +11,7 @@ from pathlib import Path
 
 from tabgan._util.logs import log_to_stderr
 from tabgan._util.printed import at_most
-from tabgan._util.processes import Worker, WorkerLostError, first_ready, threads_each
+from tabgan._util.processes import Worker, WorkerLostError, end_all, first_ready, threads_each
 from tabgan._util.progress import Progress
 from tabgan.errors import (
     TabGANError,
@@ -188,8 +188,7 @@ class _Pool:
         return self
 
     def __exit__(self, *error: object) -> None:
-        for worker in [*self.running, *self._idle]:
-            worker.end()
+        end_all([*self.running, *self._idle])
 
     def begin(self, job: Job) -> bool:
         """Have a process run a job; return false if none can."""

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from inspect import unwrap
 
 import numpy as np
 import torch
@@ -464,9 +465,15 @@ def prior_variance(
     return np.asarray(np.clip(variance, LEAST_VARIANCE, MOST_VARIANCE))
 
 
+class _LBFGS(torch.optim.LBFGS):
+    """torch's L-BFGS, whose constructor does not import torch's compiler, as wrapped methods do: half a short fit."""
+
+    add_param_group = unwrap(torch.optim.LBFGS.add_param_group)
+
+
 def _minimise(parameters: Sequence[torch.Tensor], objective: Callable[[], torch.Tensor]) -> None:
     """Move parameters to about the minimum of a convex objective, which sets their gradients."""
-    optimizer = torch.optim.LBFGS(
+    optimizer: torch.optim.LBFGS = _LBFGS(
         parameters,
         max_iter=ITERATIONS,
         max_eval=EVALUATIONS,

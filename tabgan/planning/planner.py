@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from scipy.stats import norm
+from scipy.special import ndtri
 
 from tabgan.errors import ConfigError, DataError, PlanError
 from tabgan.fitting.session import Request
@@ -265,7 +265,7 @@ def _thresholds(rehearsal: Rehearsal) -> tuple[float | None, float | None]:
     for release in rehearsal.releases:
         if release.mechanism == GAUSSIAN_THRESHOLD and release.what.startswith("categories"):
             least = mechanisms.threshold_for(release.noise_stddev, release.delta, unit)
-            return least, least + float(norm.ppf(_SURELY)) * release.noise_stddev
+            return least, least + float(ndtri(_SURELY)) * release.noise_stddev
     return None, None
 
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
-from sklearn.base import clone
-
 from tabgan._util import validate
 from tabgan.errors import ConfigError
 from tabgan.io import open_table
@@ -28,6 +26,10 @@ class PlannerMixin:
         delta: float
         schema: Schema | None
         adversary_share: float | None
+
+        def __init__(self, **arguments: Any) -> None: ...
+
+        def get_params(self, deep: bool = True) -> dict[str, Any]: ...
 
         def _request(self, columns: Iterable[str], untyped_text: bool) -> Request: ...
 
@@ -77,11 +79,8 @@ class PlannerMixin:
         check_columns(schema, header.names)
 
         def request_of(declared: Schema, names: Sequence[str], epsilon: float) -> Request:
-            model: Any = clone(self)
-            request: Request = model.set_params(epsilon=epsilon, schema=declared)._request(
-                names, untyped_text
-            )
-            return request
+            arguments = self.get_params() | {"epsilon": epsilon, "schema": declared}
+            return type(self)(**arguments)._request(names, untyped_text)
 
         return plan_fit(
             request_of,

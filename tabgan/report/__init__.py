@@ -10,16 +10,20 @@ the report on a table of any generator.
 from __future__ import annotations
 
 import sys
-from inspect import signature
+from collections.abc import Callable
+from inspect import Signature, signature
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from tabgan.report.anytable import report as _report
-from tabgan.report.collect import NOT_STATED, ReportData, Stated, collect, collect_shareable, today
-from tabgan.report.datacard import to_markdown
-from tabgan.report.document import Report
-from tabgan.report.render import to_html, write
-from tabgan.report.twin import to_json
+from tabgan._util.lazy import lazy_names
+
+if TYPE_CHECKING:
+    from tabgan.report.anytable import report
+    from tabgan.report.content import NOT_STATED, ReportData, Stated, collect, collect_shareable, today
+    from tabgan.report.datacard import to_markdown
+    from tabgan.report.document import Report
+    from tabgan.report.render import to_html, write
+    from tabgan.report.twin import to_json
 
 __all__ = [
     "NOT_STATED",
@@ -38,14 +42,38 @@ __all__ = [
 
 
 class CallableModule(ModuleType):
-    """The package as a function."""
+    """The package as a function, whose module is imported when it is called."""
 
-    __call__ = staticmethod(_report)
+    def __call__(self, *arguments: object, **named: object) -> Report:
+        """Return :func:`tabgan.report.anytable.report` of these."""
+        return _function()(*arguments, **named)
+
+    @property
+    def __signature__(self) -> Signature:
+        return signature(_function())
 
 
-if TYPE_CHECKING:
-    report = _report
-else:
+def _function() -> Callable[..., Report]:
+    from tabgan.report.anytable import report as of_tables
+
+    return of_tables
+
+
+# The check for a PDF, the pictures' scales: who asks for one of these waits for no page and no evaluation.
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    dict.fromkeys(
+        ["NOT_STATED", "ReportData", "Stated", "collect", "collect_shareable", "today"],
+        "tabgan.report.content",
+    )
+    | dict.fromkeys(["to_html", "write"], "tabgan.report.render")
+    | {
+        "Report": "tabgan.report.document",
+        "to_json": "tabgan.report.twin",
+        "to_markdown": "tabgan.report.datacard",
+    },
+)
+
+if not TYPE_CHECKING:
     report = sys.modules[__name__]
     report.__class__ = CallableModule
-    report.__signature__ = signature(_report)

@@ -18,7 +18,7 @@ from tabgan.columns.kind import read_text
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.io import called, in_one_frame, open_table
 from tabgan.privacy.filter import PrivacyStatement
-from tabgan.report.collect import Stated, collect, today
+from tabgan.report.content import Stated, collect, today
 from tabgan.report.document import Report
 from tabgan.rules import Rule
 from tabgan.schema import Schema

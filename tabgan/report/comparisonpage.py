@@ -5,19 +5,21 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from tabgan._util.printed import at_least, at_most
 from tabgan._util.version import __version__
-from tabgan.audit.outcome import AuditResult
 from tabgan.evaluation.catalog import GROUPS, FigureFormat
 from tabgan.evaluation.result import Interval
 from tabgan.report.comparison import MAX_COLUMNS, RULE, Cell, ComparedSystems, Row
 from tabgan.report.findings import figure_text
 from tabgan.report.text import MAX_TOOLTIP, decimals, shown
+
+if TYPE_CHECKING:
+    from tabgan.audit.outcome import AuditResult
 
 #: Ends of a strip, in its own units.
 _LEFT, _RIGHT = 5.0, 195.0

@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 from tabgan._util.printed import at_most
 from tabgan.evaluation.catalog import GROUPS
 from tabgan.evaluation.result import Metric
-from tabgan.report.collect import ReportData
+from tabgan.report.content import ReportData
 from tabgan.report.edition import check_edition, is_refused, words
 from tabgan.report.findings import NEAR_RULE, badge, expected_of, figure_text, judged_by, percent
 from tabgan.report.text import isolated, short, shown

@@ -10,7 +10,7 @@ from tabgan._util import html
 from tabgan.errors import ConfigError, PrivacyError
 from tabgan.evaluation.gate import Decision
 from tabgan.evaluation.result import Evaluation, Metric
-from tabgan.report.collect import ReportData
+from tabgan.report.content import ReportData
 from tabgan.report.datacard import escaped
 from tabgan.report.edition import words
 from tabgan.report.findings import badge, expected_of, figure_text, judge

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from tabgan._util.printed import at_most
 from tabgan.errors import PrivacyError
-from tabgan.report.collect import ColumnCard, ReportData
+from tabgan.report.content import ColumnCard, ReportData
 from tabgan.report.figures.overlays import Bars, Counts, Histogram
 from tabgan.report.text import short, shown
 

@@ -23,7 +23,7 @@ from tabgan.evaluation.result import Interval, Metric, SubgroupResult
 from tabgan.io import check_writable, write_text
 from tabgan.privacy.events import POISSON_GAUSSIAN, Release
 from tabgan.privacy.spending import DOORS, LedgerGroup, group_ledger
-from tabgan.report.collect import ColumnCard, ReportData
+from tabgan.report.content import ColumnCard, ReportData
 from tabgan.report.datacard import to_markdown
 from tabgan.report.edition import check_edition, is_refused, words
 from tabgan.report.figures import charts, pictures

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tabgan.evaluation.result import Pictures
-from tabgan.report.collect import ReportData
+from tabgan.report.content import ReportData
 
 
 @dataclass(frozen=True)

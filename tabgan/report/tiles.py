@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from tabgan._util.printed import at_most
 from tabgan.evaluation.catalog import Group
 from tabgan.evaluation.result import Evaluation, Metric
-from tabgan.report.collect import ReportData
+from tabgan.report.content import ReportData
 from tabgan.report.findings import (
     REASONABLE_EPSILON,
     STRONG_EPSILON,

@@ -14,7 +14,7 @@ from tabgan.evaluation.catalog import GROUPS, figures
 from tabgan.evaluation.result import Metric
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.spending import group_ledger
-from tabgan.report.collect import ReportData
+from tabgan.report.content import ReportData
 from tabgan.report.edition import check_edition, words
 from tabgan.report.figures.overlays import Bars, Histogram, Overlay
 from tabgan.report.findings import judge

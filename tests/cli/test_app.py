@@ -86,6 +86,25 @@ class TestRoot:
         code = f"import sys; {statement}; assert not (found := sys.modules.keys() & {set(heavy)}), found"
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tabgan.__file__).parents[1])
 
+    def test_jobs_wait_for_no_library_of_an_evaluation_or_a_critic(self):
+        heavy = ["opacus", "opendp", "sdmetrics", "sklearn", "scipy.stats", "jinja2", "matplotlib"]
+        statement = "import tabgan.jobs.loading, tabgan.jobs.executors"
+        code = f"import sys; {statement}; assert not (found := sys.modules.keys() & {set(heavy)}), found"
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tabgan.__file__).parents[1])
+
+    def test_nor_does_a_plan_or_a_fit_without_a_target(self):
+        heavy = ["opacus", "sdmetrics", "sklearn", "polars", "matplotlib", "torch._dynamo"]
+        code = (
+            "import sys\n"
+            "import pandas as pd\n"
+            "from tabgan import Numeric, Schema, TabGAN\n"
+            "model = TabGAN(schema=Schema([Numeric('a', bounds=(0, 9), decimals=0)]), random_state=0)\n"
+            "model.plan(n_rows=500, is_brief=True)\n"
+            "model.fit(pd.DataFrame({'a': [number % 10 for number in range(500)]}), progress=False).sample(9)\n"
+            f"assert not (found := sys.modules.keys() & {set(heavy)}), found"
+        )
+        subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tabgan.__file__).parents[1])
+
     @pytest.mark.family(keep=1)
     @pytest.mark.parametrize(
         ("asked", "seconds"), [(("-c", "import tabgan"), 0.5), (("-m", "tabgan", "--help"), 0.7)]
@@ -110,7 +129,7 @@ class TestRoot:
     @pytest.mark.family
     @pytest.mark.parametrize("statement", ["import tabgan.drawing.stream", "from tabgan import TabGAN"])
     def test_who_only_samples_waits_for_no_library_of_a_fit(self, statement):
-        heavy = ["opacus", "opendp", "dp_accounting", "sdmetrics"]
+        heavy = ["opacus", "opendp", "dp_accounting", "sdmetrics", "sklearn", "scipy.stats", "jinja2"]
         code = f"import sys; {statement}; assert not (found := sys.modules.keys() & {set(heavy)}), found"
         subprocess.run([sys.executable, "-c", code], check=True, cwd=Path(tabgan.__file__).parents[1])
 

@@ -30,7 +30,7 @@ from tabgan.fitting import fit as fitting
 from tabgan.model.adversary.training import FACTORS, Game
 from tabgan.privacy import plan as budget
 from tabgan.privacy.accounting import Cost
-from tabgan.privacy.doors import dpsgd, mechanisms
+from tabgan.privacy.doors import dpsgd, measured_table, mechanisms
 from tabgan.privacy.ledger import file as ledger_file
 from tabgan.privacy.ledger import journal
 from tabgan.privacy.ledger.file import LedgerFile
@@ -231,7 +231,7 @@ def test_every_charge_is_on_the_disk_before_its_mechanism_runs(path, monkeypatch
         os.fsync,
         mechanisms.noisy_vector,
         mechanisms.discover,
-        dpsgd._draws,
+        measured_table._draws,
     )
 
     def spy_on_fsync(handle):
@@ -266,7 +266,7 @@ def test_every_charge_is_on_the_disk_before_its_mechanism_runs(path, monkeypatch
     monkeypatch.setattr(os, "fsync", spy_on_fsync)
     monkeypatch.setattr(mechanisms, "noisy_vector", spy_on_noise)
     monkeypatch.setattr(mechanisms, "discover", spy_on_discover)
-    monkeypatch.setattr(dpsgd, "_draws", spy_on_entropy)
+    monkeypatch.setattr(measured_table, "_draws", spy_on_entropy)
     model().fit(table(), ledger=path)
     assert draws["counts"] > 7
     assert (draws["discoveries"], draws["steps"]) == (2, ADVERSARY_STEPS)  # of frequent incomes, and of towns
@@ -360,7 +360,7 @@ def test_a_datasets_ledger_cannot_lie_where_a_finished_fit_is_removed(folder, no
 
 def test_a_damaged_ledger_or_checkpoint_is_refused_before_a_row_is_read(path, folder, monkeypatch, no_sync):
     with monkeypatch.context() as patch:
-        interrupt(patch, (dpsgd, "_draws"), 2, Killed)
+        interrupt(patch, (measured_table, "_draws"), 2, Killed)
         with pytest.raises(Killed):
             model().fit(table(), ledger=path, checkpoint=folder)
     monkeypatch.setattr(session, "table_digest", unread)
@@ -417,7 +417,7 @@ def fit_until_done(monkeypatch, path, folder, place, at, error=Killed, after=Fal
 
 NOISE, ENTROPY, LINE = (
     (mechanisms, "noisy_vector"),
-    (dpsgd, "_draws"),
+    (measured_table, "_draws"),
     (ledger_file, "append_line"),
 )
 GUARD, ANSWER = (LedgerFile, "_write_guard"), (journal, "append_line")
@@ -767,7 +767,7 @@ def test_a_finished_checkpoint_gives_the_same_model_and_spends_nothing(path, fol
     before = path.read_bytes()
     for name in ("noisy_vector", "discover"):
         monkeypatch.setattr(mechanisms, name, unread)
-    monkeypatch.setattr(dpsgd, "_draws", unread)
+    monkeypatch.setattr(measured_table, "_draws", unread)
     monkeypatch.setattr(Game, "prepare", unread)
     again = model().fit(table(), ledger=path, checkpoint=folder)
     pd.testing.assert_frame_equal(again.sample(50), first.sample(50))

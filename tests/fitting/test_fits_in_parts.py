@@ -12,7 +12,7 @@ from tabgan.errors import CheckpointError, LedgerError, OutOfMemoryError, Source
 from tabgan.fitting import critics
 from tabgan.io import opening
 from tabgan.model.adversary import training
-from tabgan.privacy.doors import dpsgd
+from tabgan.privacy.doors import dpsgd, measured_table
 from tabgan.privacy.ledger.file import LedgerFile
 from tabgan.privacy.unit import PrivacyUnit
 from tabgan.schema import Schema
@@ -96,8 +96,8 @@ def test_a_part_is_charged_as_the_whole(monkeypatch):
     monkeypatch.setattr(critics, "PrivateSteps", Watched)
     monkeypatch.setattr(training, "DRAWN", 500)
     for many in (2**19, 500):
-        monkeypatch.setattr(dpsgd, "MANY_ROWS", many)
-        monkeypatch.setattr(dpsgd, "DRAWN_ROWS", 300)
+        monkeypatch.setattr(measured_table, "MANY_ROWS", many)
+        monkeypatch.setattr(measured_table, "DRAWN_ROWS", 300)
         model = TabGAN(3.0, schema=schema, random_state=0).fit(FrameParts(table(), 200))
         steps = [entry for entry in model.privacy_.entries if entry.door == "dpsgd"]
         assert {entry.sample_rate for entry in steps} == {1.0}

@@ -37,7 +37,7 @@ import numpy as np
 import pandas as pd
 from tabgan.errors import BudgetExceededError
 from tabgan.privacy import plan as budget
-from tabgan.privacy.doors import dpsgd, mechanisms
+from tabgan.privacy.doors import dpsgd, measured_table, mechanisms
 from tabgan.privacy.ledger import file as ledger_file
 from tabgan.privacy.ledger import journal
 from tabgan.privacy.accounting import SubsampledGaussian
@@ -74,7 +74,7 @@ def drawn(noisy, values, noise):
 
 around(mechanisms, "noisy_vector", after=drawn, nap=0.006)
 around(mechanisms, "discover", after=lambda r, *a: drawn(r[1], r[1], None), nap=0.006)
-around(dpsgd, "_draws", after=lambda r, n: say("draw", "step", digest(r.tobytes())))
+around(measured_table, "_draws", after=lambda r, n: say("draw", "step", digest(r.tobytes())))
 around(dpsgd.PrivateSteps, "_noisy_gradient", after=lambda g, s: say("draw", "gradient", digest(g.tobytes())), nap=0.01)
 around(dpsgd.PrivateSteps, "step", after=lambda r, s: say("stepped"), nap=0.01)
 around(

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import numpy as np
 from scipy.optimize import brentq
-from scipy.stats import norm, rankdata
+from scipy.special import ndtri
+from scipy.stats import rankdata
 
 from tabgan._util.rng import RandomStreams
 from tabgan.evaluation.attacks.anonymity import MAX_SYNTHETIC, MIN_ROWS, require_rows
@@ -129,7 +130,7 @@ def auc_interval(auc: float, m: int, n: int, level: float = LEVEL) -> Interval:
         Newcombe (2006), *Confidence Intervals for an Effect Size Measure Based on the Mann-Whitney Statistic*, part 2,
         method 5, on the variance of Hanley & McNeil (1982).
     """
-    z = float(norm.ppf(0.5 + level / 2))
+    z = float(ndtri(0.5 + level / 2))
     rows = (m + n) / 2 - 1
 
     def surprise(area: float) -> float:

@@ -1,7 +1,9 @@
-"""Door 1 from end to end: the release of a table's columns, and then of its pairs."""
+"""Door 1 from end to end: a table's columns are released, then its pairs; and the rows that later releases read."""
 
 from __future__ import annotations
 
+import math
+import secrets
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -26,6 +28,13 @@ from tabgan.table.related import Related
 from tabgan.table.relations import may_be_related
 from tabgan.table.runs import groups_of
 from tabgan.table.summed import CodesElsewhere, Rows, rows_of
+
+#: Rows above which critics and tables of places get a random part, and its expected rows. Beyond this their cost does
+#: not grow, and the noise, charged as if all rows took part, is still far below the signal of that many rows.
+MANY_ROWS, DRAWN_ROWS = 2**19, 2**18
+
+#: Units drawn at a time, which bounds the memory.
+DRAWS = 2**20
 
 
 @dataclass(frozen=True)
@@ -136,3 +145,59 @@ def measure_related(
         Related.of(cells.columns[i], cells.columns[i + 1], m.counts, float(m.noise_stddev))
         for (i, _), m in zip(pairs, found, strict=True)
     ]
+
+
+@dataclass(frozen=True)
+class TrainingRows:
+    """The rows that critics are trained and tested on, and that tables of places count: **private**.
+
+    Attributes:
+        codes: ``(rows, columns)``.
+        units: ``(rows,)`` the unit of each row, ``0..n - 1``.
+        places: ``(rows, columns)`` places of values within their codes, NaN in columns without.
+        n_rows: Their noisy number.
+    """
+
+    codes: np.ndarray = field(repr=False)
+    units: np.ndarray = field(repr=False)
+    places: np.ndarray = field(repr=False)
+    n_rows: float
+
+
+def training_rows(measured: MeasuredTable, units: np.ndarray) -> TrainingRows:
+    """Return all rows of a table, or, for a large table, those of a random part of its units.
+
+    **Guarantee.** If the released number of rows is above ``MANY_ROWS``, each unit is drawn independently, with all its
+    rows or none, by the system's entropy and with a probability that follows from that number. Given the draw,
+    neighbouring tables have neighbouring parts, so a release on a part costs at most as much as on the whole table, and
+    that is charged. The draw hides units further, but nothing is claimed for it. So all releases may use the same part.
+    """
+    n_rows = measured.released.n_rows
+    rate = 1.0 if n_rows <= MANY_ROWS else DRAWN_ROWS / n_rows
+    where = None
+    codes, own = measured.codes, units
+    if rate < 1.0:
+        where = np.flatnonzero(drawn_units(int(units.max(initial=-1)) + 1, rate)[units])
+        codes = np.asarray(codes[where])
+        _, own = np.unique(units[where], return_inverse=True)
+    places = measured.rows.places(measured.encoder, where)
+    return TrainingRows(np.asarray(codes), own, places, rate * n_rows)
+
+
+def drawn_units(n_units: int, rate: float) -> np.ndarray:
+    """Return ``(n_units,)`` true for the units of a Poisson draw, each independently with probability ``rate``.
+
+    Draws lie in [0, 1) on a grid of 2**-53. Units with draws near 1 are included; their share is the rate, rounded
+    down to the grid.
+    """
+    lets_in = 1.0 - math.floor(rate * 2**53) / 2**53
+    is_in = np.empty(n_units, dtype=bool)
+    for start in range(0, n_units, DRAWS):
+        part = is_in[start : start + DRAWS]
+        part[:] = _draws(len(part)) >= lets_in
+    return is_in
+
+
+def _draws(n: int) -> np.ndarray:
+    """Return ``(n,)`` uniform draws in [0, 1), on a grid of 2**-53, from the operating system's entropy."""
+    return (np.frombuffer(secrets.token_bytes(8 * n), dtype=np.uint64) >> np.uint64(11)) * 2.0**-53

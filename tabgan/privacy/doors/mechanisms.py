@@ -16,12 +16,15 @@ from __future__ import annotations
 import math
 
 import numpy as np
-import opendp.prelude as dp
-from scipy.stats import norm
+from opendp.domains import atom_domain, map_domain, vector_domain
+from opendp.measurements import make_gaussian, make_gaussian_threshold
+from opendp.metrics import absolute_distance, l02inf_distance, l2_distance
+from opendp.mod import Measurement, enable_features
+from scipy.special import ndtri
 
 from tabgan.errors import PrivacyError
 
-dp.enable_features("contrib")
+enable_features("contrib")
 
 #: Steps of the noise's grid per unit of a count.
 GRID = 2**16
@@ -63,8 +66,8 @@ def noisy_vector(values: np.ndarray, noise_stddev: float) -> np.ndarray:
     if noise_stddev == 0 or values.size == 0:
         return np.asarray(values, dtype=np.float64)
     on_grid = np.rint(np.asarray(values, dtype=np.float64).ravel() * GRID).astype(np.int64)
-    space = dp.vector_domain(dp.atom_domain(T="i64")), dp.l2_distance(T="f64")
-    mechanism = dp.m.make_gaussian(*space, scale=noise_stddev * GRID)
+    space = vector_domain(atom_domain(T="i64")), l2_distance(T="f64")
+    mechanism = make_gaussian(*space, scale=noise_stddev * GRID)
     released = np.asarray(mechanism(on_grid.tolist()), dtype=np.float64)
     return (released / GRID).reshape(values.shape)
 
@@ -75,7 +78,7 @@ def threshold_for(noise_stddev: float, delta: float, max_rows: int = 1) -> float
     A category that one neighbour lacks has a count of at most ``max_rows`` in the other, so it is released when the
     noise exceeds ``threshold - max_rows``; there are at most ``max_rows`` of them. One step of the grid is added.
     """
-    return max_rows + float(norm.isf(delta / max_rows)) * noise_stddev + 1.0 / GRID
+    return max_rows + float(-ndtri(delta / max_rows)) * noise_stddev + 1.0 / GRID
 
 
 def discover(
@@ -109,18 +112,16 @@ def discover(
     return positions, np.array([released[int(p)] / GRID for p in positions], dtype=np.float64)
 
 
-def _threshold_mechanism(noise_stddev: float, delta: float, max_rows: int, n_columns: int) -> dp.Measurement:
+def _threshold_mechanism(noise_stddev: float, delta: float, max_rows: int, n_columns: int) -> Measurement:
     """Return OpenDP's mechanism with the lowest threshold tried that its own map puts within ``delta``."""
-    space = (
-        dp.map_domain(dp.atom_domain(T="u32"), dp.atom_domain(T="i64")),
-        dp.l02inf_distance(dp.absolute_distance(T="f64")),
-    )
+    domain = map_domain(atom_domain(T="u32"), atom_domain(T="i64"))
+    metric = l02inf_distance(absolute_distance(T="f64"))
     scale = noise_stddev * GRID
     threshold = math.ceil(threshold_for(noise_stddev, delta / n_columns, max_rows) * GRID)
     moved = float(max_rows * GRID)
     unit = (max_rows * n_columns, moved, moved)  # categories, L2 and largest change of counts
     for raised in range(_RAISES + 1):
-        mechanism = dp.m.make_gaussian_threshold(*space, scale=scale, threshold=threshold)
+        mechanism = make_gaussian_threshold(domain, metric, scale=scale, threshold=threshold)
         _, delta_spent = mechanism.map(unit)
         if delta_spent <= delta:
             return mechanism

@@ -17,7 +17,7 @@ from tabgan._util.validate import nearest
 from tabgan.errors import ConfigError
 from tabgan.evaluation.result import Correlations, Evaluation
 from tabgan.io import check_writable, write_text
-from tabgan.report.collect import ColumnCard, ReportData
+from tabgan.report.content import ColumnCard, ReportData
 from tabgan.report.edition import check_edition, words
 from tabgan.report.figures import charts, pictures
 from tabgan.report.figures.overlays import Bars, Histogram

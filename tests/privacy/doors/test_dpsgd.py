@@ -17,7 +17,7 @@ from torch.nn import functional as F
 
 from tabgan.errors import BudgetExceededError, PrivacyError
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.doors import dpsgd, mechanisms
+from tabgan.privacy.doors import dpsgd, measured_table, mechanisms
 from tabgan.privacy.doors.dpsgd import (
     CLIP_NORM,
     PlainSteps,
@@ -303,7 +303,7 @@ def test_the_share_of_draws_that_lets_a_row_in_is_never_above_the_charged_rate(m
     rate, trained = 0.02, steps(rate=0.02, codes=table(9))
     around = int((1 - Fraction(rate)) * 2**53) + np.arange(-4, 5)
 
-    monkeypatch.setattr(dpsgd, "_draws", lambda n: around / 2**53)
+    monkeypatch.setattr(measured_table, "_draws", lambda n: around / 2**53)
     trained._codes = torch.arange(9)[:, None]
     assert trained._n_units == 9
     let_in = trained._poisson_batch().ravel().tolist()
@@ -314,13 +314,15 @@ def test_the_share_of_draws_that_lets_a_row_in_is_never_above_the_charged_rate(m
 
 @pytest.mark.fresh_noise
 def test_draws_are_the_systems_entropy_and_uniform(monkeypatch):
-    found = dpsgd._draws(20_000)
+    found = measured_table._draws(20_000)
     assert stats.kstest(found, "uniform").pvalue > 1e-7
-    assert not np.array_equal(found, dpsgd._draws(20_000))
+    assert not np.array_equal(found, measured_table._draws(20_000))
     assert found.max() < 1.0
     for byte, expected in ((b"\0", 0.0), (b"\xff", 1 - 2.0**-53)):
-        monkeypatch.setattr(dpsgd, "secrets", SimpleNamespace(token_bytes=lambda n, byte=byte: byte * n))
-        assert dpsgd._draws(3).tolist() == [expected] * 3
+        monkeypatch.setattr(
+            measured_table, "secrets", SimpleNamespace(token_bytes=lambda n, byte=byte: byte * n)
+        )
+        assert measured_table._draws(3).tolist() == [expected] * 3
 
 
 def measured(codes, n_rows: float) -> MeasuredTable:
@@ -334,14 +336,14 @@ def measured(codes, n_rows: float) -> MeasuredTable:
 @pytest.mark.fresh_noise
 def test_units_of_a_part_are_drawn_one_by_one_at_its_rate(monkeypatch):
     """Two-sided, with wrong rates as controls: units as independent coins, whose rows come together."""
-    monkeypatch.setattr(dpsgd, "MANY_ROWS", 4_000)
-    monkeypatch.setattr(dpsgd, "DRAWN_ROWS", 1_000)
-    monkeypatch.setattr(dpsgd, "DRAWS", 700)
+    monkeypatch.setattr(measured_table, "MANY_ROWS", 4_000)
+    monkeypatch.setattr(measured_table, "DRAWN_ROWS", 1_000)
+    monkeypatch.setattr(measured_table, "DRAWS", 700)
     units = np.repeat(np.arange(2_500), 2)
     codes = np.stack([units, np.arange(5_000)], axis=1)
     many, runs, sizes, seen = measured(codes, 5_000.0), 200, [], np.zeros(2_500)
     for _ in range(runs):
-        part = dpsgd.training_rows(many, units)
+        part = measured_table.training_rows(many, units)
         drawn = np.unique(part.codes[:, 0])
         assert part.n_rows == 1_000.0
         assert part.codes[:, 1].tolist() == np.flatnonzero(np.isin(units, drawn)).tolist()  # all their rows
@@ -366,9 +368,9 @@ def test_units_of_a_part_are_drawn_one_by_one_at_its_rate(monkeypatch):
 
 def test_few_rows_are_a_part_as_they_are():
     codes = table(50)
-    part = dpsgd.training_rows(measured(codes, float(dpsgd.MANY_ROWS)), np.arange(50))
+    part = measured_table.training_rows(measured(codes, float(measured_table.MANY_ROWS)), np.arange(50))
     assert part.codes is codes
-    assert part.n_rows == dpsgd.MANY_ROWS
+    assert part.n_rows == measured_table.MANY_ROWS
 
 
 def test_an_empty_batch_takes_a_noisy_counted_step():
@@ -444,7 +446,7 @@ def test_a_recorded_gradient_is_taken_again_without_a_row_or_a_draw(monkeypatch,
         first._measurer.privacy_filter.entries[:1] and [tuple(first._measurer.privacy_filter.entries[:1])]
     )
     monkeypatch.setattr(again, "_poisson_batch", lambda: pytest.fail("a row was read"))
-    monkeypatch.setattr(dpsgd, "_draws", lambda n: pytest.fail("a batch was drawn"))
+    monkeypatch.setattr(measured_table, "_draws", lambda n: pytest.fail("a batch was drawn"))
     monkeypatch.setattr(mechanisms, "noisy_vector", lambda *args: pytest.fail("noise was drawn"))
     again.step()
     again.step()

@@ -39,7 +39,7 @@ from tabgan.fitting import private_draft
 from tabgan.fitting.session import Request, Session
 from tabgan.model import loglinear
 from tabgan.privacy.accounting import SubsampledGaussian
-from tabgan.privacy.doors import contributions, dpsgd, mechanisms
+from tabgan.privacy.doors import contributions, dpsgd, measured_table, mechanisms
 from tabgan.privacy.doors import release as release_module
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.privacy.doors.contributions import BoundedTable, bound_contributions, units_of
@@ -492,7 +492,7 @@ def step(case: Case, fitted: Fit, unit: PrivacyUnit, first: Recorder | None = No
     trained = PrivateSteps(game, codes, units, fitted.n_rows, run, measurer, device)
     trained._optimizer.add_noise = lambda: recorder.gradients(trained._optimizer)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(dpsgd, "_draws", lambda n: np.random.default_rng(next(seeds)).random(n))
+        patch.setattr(measured_table, "_draws", lambda n: np.random.default_rng(next(seeds)).random(n))
         patch.setattr(mechanisms, "noisy_vector", recorder.noisy_vector)
         for _ in range(STEPS):
             trained.step()
@@ -1420,7 +1420,7 @@ def learnt(case: Case, df: pd.DataFrame, first: Recorder | None = None) -> tuple
     lines: list[str] = []
     with recorded(recorder, df.index, case.seed), logged(lines), pytest.MonkeyPatch.context() as patch:
         patch.setattr(session, "measurer", lambda: WatchedMeasurer(session.privacy_filter, recorder))
-        patch.setattr(dpsgd, "_draws", lambda n: np.random.default_rng(next(seeds)).random(n))
+        patch.setattr(measured_table, "_draws", lambda n: np.random.default_rng(next(seeds)).random(n))
         patch.setattr(dpsgd._ExactNoise, "add_noise", lambda optimizer: recorder.gradients(optimizer))
         for name, value in {"POOL": 1_024, "MIN_POOL": 512, "FRESH": 512, "ITERATIONS": 5}.items():
             patch.setattr(

@@ -7,7 +7,7 @@ import pytest
 from tabgan.errors import DataError
 from tabgan.privacy.events import GAUSSIAN, Release
 from tabgan.privacy.spending import group_ledger
-from tabgan.report.collect import collect, odds
+from tabgan.report.content import collect, odds
 
 
 def test_odds_by_hand():

@@ -12,12 +12,11 @@ import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from importlib import metadata
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
 from tabgan._util.validate import nearest
-from tabgan.audit.outcome import AuditResult
 from tabgan.errors import ConfigError, DataError, PrivacyError
 from tabgan.evaluation.gate import NO_GATE, Decision
 from tabgan.evaluation.result import ColumnResult, Evaluation
@@ -30,6 +29,9 @@ from tabgan.report.who import WhoIsMissing, who_is_missing
 from tabgan.schema import Schema
 from tabgan.table.losses import Loss
 from tabgan.table.persons import Shown
+
+if TYPE_CHECKING:
+    from tabgan.audit.outcome import AuditResult
 
 Edition = Literal["internal", "shareable"]
 
