@@ -20,9 +20,10 @@ types:
 test:
 	$(PYTHON) -m pytest
 
-# Lines and branches of what carries the guarantee: the packages, one by one, then all of them.
+# Lines and branches of what carries the guarantee, in the fast suite and the families: the packages, one by one, then
+# all of them.
 coverage:
-	$(PYTHON) -m coverage run -m pytest
+	$(PYTHON) -m coverage run -m pytest -m "not slow or family"
 	$(PYTHON) -m coverage report --format=total --include='tabgan/privacy/*'
 	$(PYTHON) -m coverage report --format=total --include='tabgan/columns/*'
 	$(PYTHON) -m coverage report --format=total --include='tabgan/fitting/*'

@@ -90,7 +90,6 @@ def test_rows_are_as_those_that_happen_to_meet_them(model, free, name):
     assert np.abs(off).max() < 4.5
 
 
-@pytest.mark.family
 def test_the_check_would_see_rows_of_another_distribution(model, free):
     """A negative control: the rows that do not meet the condition."""
     schema, is_met = model._fitted.encoder.schema, met(free, model, {"plan": "pro"})
