@@ -41,6 +41,7 @@ ORDER = [
     "columns.formats",
     "columns.spellings",
     "columns.values",
+    "columns.lengths",
     "columns.keys",
     "columns.encoder",
     "columns.patterns",

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
 from pydantic import field_validator, model_validator
 
-from tabgan.columns import rounding
+from tabgan.columns import lengths, rounding
 from tabgan.columns.kind import DURATIONS, TEXT, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LIMIT, LatticeColumn, LatticeEncoder, Precision
+from tabgan.columns.occupied import SURELY
 from tabgan.columns.values import Dtype, coarsest_units, declared_duration, duration_of, elapsed, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
@@ -30,6 +32,9 @@ _NANO_LIMIT = 106_751 * 86_400_000
 #: Text that is a duration beyond doubt; ``02:30:00`` may be a time of day.
 _UNMISTAKABLE = re.compile(r"[+-]?\d+ days?.*|-?P(?=.)[0-9DTHMS.]+")
 
+#: Text as pandas writes a duration.
+_OF_PANDAS = re.compile(r"[+-]?\d+ days?[^,]*")
+
 
 class Duration(LatticeColumn):
     """A column of lengths of time: timedelta64, ``datetime.timedelta`` objects, or text.
@@ -37,11 +42,15 @@ class Duration(LatticeColumn):
     Attributes:
         bounds: Shortest and longest, each with its unit: ``["0 days", "36 hours"]``; or as cells may be written.
         resolution: The precision that is kept.
+        format: The length of one day, two hours and three minutes as text in the column writes it, and samples do:
+            ``"1 day, 2:03:00"``, ``"P1DT2H3M"``, ``"P1DT2H3M0S"``, ``"PT26H3M"`` or ``"26:03:00"``. ``None`` for
+            lengths of time, and for text as pandas writes it.
     """
 
     kind: Literal["duration"] = "duration"
     bounds: tuple[str, str] | None = None
     resolution: Literal["day", "hour", "minute", "second", "millisecond"] | None = None
+    format: Literal["1 day, 2:03:00", "P1DT2H3M", "P1DT2H3M0S", "PT26H3M", "26:03:00"] | None = None
     out_of_range: Literal["clip", "error"] = "clip"
 
     quantity: ClassVar[str | None] = "a duration"
@@ -100,11 +109,26 @@ class Duration(LatticeColumn):
     def ballots(cls) -> tuple[Ballot, ...]:
         return (
             Ballot("durations", _is_duration, lambda name, dtype: cls(name=name, dtype=dtype)),
-            Ballot("written durations", _says_duration, lambda name, _: cls(name=name, dtype=TEXT_DURATION)),
+            Ballot("written durations", _is_of_pandas, lambda name, _: cls(name=name, dtype=TEXT_DURATION)),
+            *(_form_ballot(cls, form, further) for form, further in _FORMS.items()),
         )
 
+    @classmethod
+    def settled(cls, labels: Sequence[str], vote: np.ndarray, noise_stddev: float) -> np.ndarray:
+        """Return the counts with those of ISO 8601 in one cell where it has hours beyond a day: 15 hours look alike."""
+        short, beyond = map(labels.index, (lengths.ISO, lengths.ISO_HOURS))
+        if vote[beyond] > SURELY * noise_stddev:
+            vote = vote.copy()
+            vote[beyond] += max(vote[short], 0.0)
+            vote[short] = 0.0
+        return vote
+
     def with_table_dtype(self, dtype: str, is_read_from_text: bool) -> Duration:
-        return super().with_table_dtype(TEXT_DURATION if is_read_from_text else dtype, is_read_from_text)
+        is_read = is_read_from_text and self.format is None
+        return super().with_table_dtype(TEXT_DURATION if is_read else dtype, is_read_from_text)
+
+    def undeclared(self) -> Duration:
+        return type(self)(name=self.name, format=self.format)
 
     def with_finest_precision(self) -> Duration:
         return self if self.has_precision else self.with_(resolution="millisecond")
@@ -193,7 +217,9 @@ class Duration(LatticeColumn):
         present = objects(series.dropna())
         is_typed = all(isinstance(value, dt.timedelta | np.timedelta64) for value in present)
         is_written = all(_says_duration(value, True) for value in present)
-        return cls(name=name) if present and (is_typed or is_written) else None
+        forms = {lengths.form_of(str(value)) for value in present} if is_written and not is_typed else {None}
+        format_ = forms.pop() if len(forms) == 1 else None
+        return cls(name=name, format=format_) if present and (is_typed or is_written) else None
 
     def with_domain_of(self, present: pd.Series) -> Column:
         values = self.read(present)
@@ -224,6 +250,9 @@ class DurationEncoder(LatticeEncoder):
     def _from_lattice(self, lattice: np.ndarray) -> pd.Series:
         found = pd.Series((lattice * self.column.unit).astype("timedelta64[ms]"))
         resolved = pd.api.types.pandas_dtype(self.dtype)
+        if self.column.format is not None and is_text_dtype(resolved):
+            own = (lattice * self.column.unit).tolist()
+            return pd.Series(lengths.written(self.column.format, own, self.column.unit), dtype=object)
         if resolved != np.dtype(object) and pd.api.types.is_string_dtype(resolved):
             return found.astype(str).astype(object)
         return found
@@ -232,8 +261,37 @@ class DurationEncoder(LatticeEncoder):
         return self._as_series(cells, rng)
 
 
+#: Labels of further ballots that each form of text reads.
+_FORMS: dict[str, tuple[str, ...]] = {
+    lengths.PYTHON: (),
+    lengths.ISO_WHOLE: (),
+    lengths.ISO_HOURS: (lengths.ISO,),
+    lengths.ISO: (lengths.ISO_WHOLE, lengths.ISO_HOURS),
+    lengths.HOURS: (),
+}
+
+
+def _form_ballot(cls: type[Duration], form: str, further: tuple[str, ...]) -> Ballot:
+    return Ballot(
+        form,
+        lambda value, untyped_text: _form_of(value, untyped_text) == form,
+        lambda name, dtype: cls(name=name, dtype=dtype, format=form),
+        _form_of,
+        further,
+        is_untyped=True,
+    )
+
+
+def _form_of(value: Any, untyped_text: bool) -> str | None:
+    return lengths.form_of(value) if untyped_text and isinstance(value, str) else None
+
+
 def _is_duration(value: Any, _: bool) -> bool:
     return isinstance(value, dt.timedelta | np.timedelta64)
+
+
+def _is_of_pandas(value: Any, untyped_text: bool) -> bool:
+    return _says_duration(value, untyped_text) and _OF_PANDAS.fullmatch(value.strip()) is not None
 
 
 def _says_duration(value: Any, untyped_text: bool) -> bool:

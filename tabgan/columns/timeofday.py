@@ -16,6 +16,7 @@ from tabgan.columns import occupied, rounding
 from tabgan.columns.formats import compiled
 from tabgan.columns.kind import TEXT, TIMES, Ballot, Column, is_text_dtype
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, Precision
+from tabgan.columns.lengths import HOURS, PYTHON
 from tabgan.columns.values import Dtype, coarsest_units, objects
 from tabgan.errors import ConfigError, DataError, SchemaError
 
@@ -152,11 +153,12 @@ class Time(LatticeColumn):
         """Return the counts with those of one format in one cell; cells that noise alone explains become zero.
 
         ``9:05`` alone may be a score or a ratio: unless ``14:30`` is seen beside it, it counts as text, as does all
-        of a column with hours beyond a day.
+        of a column with hours beyond a day; with seconds they are lengths of time, in the form seen beside them.
         """
         vote, at = vote.copy(), {label: place for place, label in enumerate(labels)}
         surely, text = occupied.SURELY * noise_stddev, at["text"]
-        is_length = bool(vote[at[_BEYOND]] > surely)
+        length = max((at[HOURS], at[PYTHON]), key=lambda place: vote[place])  # 2:03:00 beside 1 day, 2:03:00
+        is_length = bool(max(vote[at[_BEYOND]], vote[length]) > surely)
         vote[text] += vote[at[_BEYOND]] if is_length else 0.0
         vote[at[_BEYOND]] = 0.0
         for format_, bare_format in _FORMATS.items():
@@ -167,7 +169,8 @@ class Time(LatticeColumn):
                 continue
             is_bare = bool(found[1] > max(surely, few))
             is_clock = not is_length and (not is_bare or "%p" in format_ or bool(found[0] > surely))
-            chosen = (bare if is_bare else padded) if is_clock else text
+            other = length if "%S" in format_ and vote[length] > surely else text
+            chosen = (bare if is_bare else padded) if is_clock else other
             vote[chosen] += np.maximum(found, 0.0).sum()
         return vote
 
@@ -270,9 +273,9 @@ class Time(LatticeColumn):
         known = [_label_of(value, False) for value in present]
         if not known or None in known:
             return None
-        vote = np.bincount([labels.index(str(label)) for label in known], minlength=len(labels) + 1)
-        best = int(cls.settled([*labels, "text"], vote.astype(np.float64), 0.0).argmax())
-        if best == len(labels):
+        vote = np.bincount([labels.index(str(label)) for label in known], minlength=len(labels) + 3)
+        best = int(cls.settled([*labels, HOURS, PYTHON, "text"], vote.astype(np.float64), 0.0).argmax())
+        if best >= len(labels):
             return None
         is_read = all(compiled(labels[best]).read(str(text)) is not None for text in set(present))
         return cls(name=name, dtype=str(series.dtype), format=labels[best]) if is_read else None
@@ -396,14 +399,14 @@ def _column(cls: type[Time], format_: str | None, name: str, dtype: str) -> Time
     return cls(name=name, dtype=dtype, format=format_)
 
 
-def _label_of(value: object, _: bool) -> str | None:
+def _label_of(value: object, untyped_text: bool) -> str | None:
     """Return the label of the ballot that holds text, ``None`` if none does."""
     found = _WRITTEN.fullmatch(value) if isinstance(value, str) else None
     if found is None:
         return None
     hour, second = found["hour"], ":%S" if found["second"] else ""
     if hour is None:
-        return _BEYOND if not found["noon"] else None
+        return (HOURS if untyped_text and second else _BEYOND) if not found["noon"] else None
     bare = "-" if len(hour) == 1 else ""
     if not found["noon"]:
         return f"%{bare}H:%M{second}"

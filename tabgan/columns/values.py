@@ -29,6 +29,11 @@ _DURATION = re.compile(
     r"|-?P(?=.)(?:\d+D)?(?:T(?=.)(?:\d+H)?(?:\d+M)?(?:\d+(?:\.\d+)?S)?)?"
 )
 
+#: Such text in ISO 8601, with its parts: pandas reads no more than two digits of hours; and the longest one that it
+#: reads, in seconds.
+_ISO_DURATION = re.compile(r"(-?)P(?=.)(?:(\d+)D)?(?:T(?=.)(?:(\d+)H)?(?:(\d+)M)?(?:(\d+(?:\.\d+)?)S)?)?")
+_LONGEST = 106_751 * 86_400
+
 #: Seconds of pandas' units of durations.
 _UNITS = {"s": 1.0, "ms": 1e-3, "us": 1e-6, "ns": 1e-9}
 
@@ -390,6 +395,10 @@ def duration_of(value: object) -> float | None:
         value = str.__str__(value)
         if not _DURATION.fullmatch(value.strip()):
             return None  # pandas takes a bare number for nanoseconds
+        if iso := _ISO_DURATION.fullmatch(value.strip()):
+            parts = zip((86_400, 3_600, 60, 1), iso.groups()[1:], strict=True)
+            length = sum(unit * float(part or 0) for unit, part in parts)
+            return (-length if iso[1] else length) if length <= _LONGEST else None
     if not isinstance(value, str | dt.timedelta | np.timedelta64):
         return None
     try:

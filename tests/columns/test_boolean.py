@@ -1,10 +1,13 @@
 """A column of true and false: conditions, drafts, and values that are neither."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from tabgan import Boolean
+from tabgan.columns import columns_of_votes, vote_counts
 from tabgan.errors import ConfigError, DataError
+from tabgan.table.draft import draft_schema
 
 
 @pytest.mark.parametrize(("text", "value"), [("true", True), ("TRUE", True), ("False", False)])
@@ -44,3 +47,24 @@ def test_no_draft(values):
 
 def test_is_told_by_its_values():
     assert Boolean(name="a").describe() == "true, false"
+
+
+@pytest.mark.parametrize("words", [("TRUE", "FALSE"), ("true", "false"), ("True", "False")])
+def test_text_comes_back_as_it_was(words):
+    """R, Excel and SQL write capitals, JSON small letters; all came back as True and False."""
+    cells = pd.Series([words[0]] * 300 + [words[1]] * 700, dtype=object)
+    votes = {"x": vote_counts(cells, True).astype(float)}
+    column = columns_of_votes(votes, {"x": "object"}, 5.0, True)["x"].column
+    form = None if words[0] == "True" else words[0]
+    assert (column.kind, column.format) == ("boolean", form)
+    encoder = column.encoder()
+    found = encoder.inverse_transform(encoder.transform(cells), np.random.default_rng(0))
+    assert found.astype(str).tolist() == cells.tolist()
+    assert draft_schema(pd.DataFrame({"x": cells}), untyped_text=True)["x"].format == form
+    assert encoder.contains(pd.Series([True, "FALSE", "true"], dtype=object))
+
+
+def test_a_few_other_words_change_no_form():
+    votes = vote_counts(pd.Series(["TRUE"] * 900 + ["True"] * 60 + ["false"] * 40, dtype=object), True)
+    found = columns_of_votes({"x": votes.astype(float)}, {"x": "object"}, 5.0, True)["x"]
+    assert (found.column.format, found.lost) == ("TRUE", 0)

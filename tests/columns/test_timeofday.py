@@ -168,7 +168,7 @@ class TestVote:
     @pytest.mark.parametrize(
         "cells",
         [
-            [("02:30:00", 300), ("26:30:00", 20)],  # lengths of time
+            [("02:30", 300), ("26:30", 20)],  # hours and minutes, or minutes and seconds
             [("4:33", 300)],  # minutes and seconds, or a ratio
             [("14:30", 100), ("later", 100)],
             [("13:30 PM", 300)],
@@ -177,6 +177,10 @@ class TestVote:
     )
     def test_other_text_stays_text(self, cells):
         assert voted(*cells).kind == "categorical"
+
+    def test_hours_beyond_a_day_are_lengths_of_time(self):
+        column = voted(("02:30:00", 300), ("26:30:00", 20))
+        assert (column.kind, column.format) == ("duration", "26:03:00")
 
     def test_objects_are_told_by_their_type(self):
         assert voted((dt.time(9), 100)) == Time(name="a", dtype="object")
@@ -198,9 +202,9 @@ class TestDraft:
         arrow = times.astype(pd.ArrowDtype(pa.time32("s")))
         assert draft_schema(pd.DataFrame({"a": arrow}))["a"] == Time(name="a", dtype="time32[s][pyarrow]")
         assert draft_schema(pd.DataFrame({"a": ["9:30", "14:00"]}))["a"].format == "%-H:%M"
-        for untyped_text in (False, True):
+        for untyped_text, kind in ((False, "categorical"), (True, "duration")):
             cells = pd.DataFrame({"a": ["26:30:00", "12:30:00"]})
-            assert draft_schema(cells, untyped_text=untyped_text)["a"].kind == "categorical"
+            assert draft_schema(cells, untyped_text=untyped_text)["a"].kind == kind
         assert draft_schema(pd.DataFrame({"a": ["08:30"] * 3}), untyped_text=True)["a"].kind == "time"
 
     def test_domain(self):
