@@ -30,7 +30,6 @@ from tabgan.io.sinks import check_writable
 from tabgan.model.generator import Generator
 from tabgan.model.places import Places
 from tabgan.model.sampling import CodeSampler
-from tabgan.model.suggested import columns_of_numbers
 from tabgan.privacy.events import GAIN, MAX_GRAD_NORM, PLACES
 from tabgan.privacy.filter import PrivacyStatement
 from tabgan.privacy.released import Marginal
@@ -43,7 +42,7 @@ from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 from tabgan.table.losses import Loss, losses_of
 from tabgan.table.persons import Shown, shown_among
-from tabgan.table.placing import placed_columns
+from tabgan.table.placing import columns_of_numbers, placed_columns
 from tabgan.table.reduction import Reduction, related_of
 from tabgan.table.related import Related
 

@@ -42,7 +42,7 @@ RANKS = 128
 #: Known places within a code, from its begin to its end.
 STEPS = 64
 
-#: A formula counts if the median distance from it is at most this part of the one among rows of the generator.
+#: A formula counts if the mean distance from it is at most this part of the one among rows of the generator.
 CLOSER = 0.5
 
 #: Standard deviations of the noise above which a sum of counts is more than noise.
@@ -243,7 +243,7 @@ class NearFormula(nn.Module):
             noise_stddev: Standard deviation of their noise.
         """
         shares = falling_shares(np.asarray(counts, dtype=np.float64).reshape(-1)[: 2 * SIDE], noise_stddev)
-        if shares is None or _usual(shares) > CLOSER * _usual(self.distances.numpy()):
+        if shares is None or _mean_size(shares) > CLOSER * _mean_size(self.distances.numpy()):
             return None
         return self._of({**dict(self.named_buffers()), "distances": torch.as_tensor(shares)})
 
@@ -348,10 +348,9 @@ def falling_shares(counts: np.ndarray, noise_stddev: float) -> np.ndarray | None
     return shares / shares.sum() if shares.sum() > 0 else None
 
 
-def _usual(shares: np.ndarray) -> float:
-    """Return the median size of distances."""
-    below = (shares[:SIDE][::-1] + shares[SIDE:]).cumsum()
-    return float(np.interp(below[-1] / 2, np.r_[0.0, below], DISTANCES[SIDE:]))
+def _mean_size(shares: np.ndarray) -> float:
+    """Return the mean size of distances."""
+    return float(shares @ np.abs((DISTANCES[1:] + DISTANCES[:-1]) / 2) / shares.sum())
 
 
 def _interpolated(at: torch.Tensor, values: torch.Tensor, wanted: torch.Tensor) -> torch.Tensor:

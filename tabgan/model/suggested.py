@@ -8,10 +8,9 @@ import math
 import numpy as np
 import torch
 
-from tabgan.columns.lattice import is_on_lattice
 from tabgan.model.formulas import OPERATIONS, SCALED, SIDE, STEPS, NearFormula, numbers_of, place_of
 from tabgan.table.codes import TableEncoder
-from tabgan.table.placing import numbers_within
+from tabgan.table.placing import columns_of_numbers, numbers_within
 
 #: Factors between units: powers of ten, and parts of years and hours.
 FACTORS = (1.0, *(10.0**power for power in (-4, -3, -2, -1, 1, 2, 3, 4)), 12.0, 1 / 12, 60.0, 1 / 60)
@@ -71,18 +70,6 @@ def suggested_formula(
     cells = formula.cells(torch.zeros(len(drawn), len(widths)), drawn, within, position)
     formula.distances.copy_(torch.bincount(cells[cells >= 0], minlength=2 * SIDE) / len(drawn))
     return formula
-
-
-def columns_of_numbers(encoder: TableEncoder) -> list[int]:
-    """Return the positions of columns of numbers that formulas may use."""
-    return [
-        position
-        for position in sorted(encoder.positions.values())
-        if is_on_lattice((column := encoder.columns[position]).encoder)
-        and column.encoder.column.quantity == "a number"
-        and not column.encoder.is_unseen
-        and column.encoder.n_values > 1
-    ]
 
 
 def _factor(result: torch.Tensor, numbers: torch.Tensor) -> float:

@@ -15,7 +15,7 @@ from tabgan.model.places import LEAST_AGREEMENT, LEAST_PUSH, LEAST_PUSHES, LEVEL
 from tabgan.model.sampling import CodeSampler
 from tabgan.model.suggested import suggested_formula
 from tabgan.table.codes import TableEncoder
-from tabgan.table.placing import placed_columns
+from tabgan.table.placing import may_have_places, placed_columns
 
 #: Shape of a table of places.
 SHAPE = (len(PUSHES) + 1, LEVELS)
@@ -93,11 +93,12 @@ def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator
         encoder: The table's encoder.
         rng: Source of the drawn rows, on the CPU.
     """
-    placed = placed_columns(encoder)
-    drawn = generator.draw(DRAWN, rng) if len(placed) > 1 else torch.zeros(0)
+    if not may_have_places(encoder):
+        return []
+    drawn = generator.draw(DRAWN, rng)
     within = torch.rand(drawn.shape, generator=rng)
     found = []
-    for position in placed:
+    for position in placed_columns(encoder):
         if str(position) in generator.critics:
             continue
         is_excluded = torch.as_tensor(~encoder.columns[position].exists)

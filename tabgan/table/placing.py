@@ -21,8 +21,32 @@ def placed_columns(encoder: TableEncoder) -> list[int]:
         if (column := encoder.columns[position]).encoder.is_ordered
         and column.encoder.is_linear
         and position not in encoder.cycles
-        and 1 < len(range(*column.values.indices(column.width))) < column.encoder.n_values
+        and 1 < (n_codes := len(range(*column.values.indices(column.width)))) <= column.encoder.n_values
+        and (n_codes < column.encoder.n_values or _is_wide(column.encoder))
     ]
+
+
+def _is_wide(encoder: ColumnEncoder) -> bool:
+    """Return true if some cell holds several values that have an order."""
+    return is_on_lattice(encoder) and bool(encoder.is_wide.any())
+
+
+def columns_of_numbers(encoder: TableEncoder) -> list[int]:
+    """Return the positions of columns of numbers that formulas may use."""
+    return [
+        position
+        for position in sorted(encoder.positions.values())
+        if is_on_lattice((column := encoder.columns[position]).encoder)
+        and column.encoder.column.quantity == "a number"
+        and not column.encoder.is_unseen
+        and column.encoder.n_values > 1
+    ]
+
+
+def may_have_places(encoder: TableEncoder) -> bool:
+    """Return true if places of a column may follow those of another, or the numbers of two others."""
+    placed = placed_columns(encoder)
+    return len(placed) > 1 or (len(placed) == 1 and len(columns_of_numbers(encoder)) > 2)
 
 
 def places_of_rows(encoder: TableEncoder, df: pd.DataFrame) -> np.ndarray:
@@ -33,7 +57,7 @@ def places_of_rows(encoder: TableEncoder, df: pd.DataFrame) -> np.ndarray:
     """
     columns, placed = encoder.columns, placed_columns(encoder)
     places = np.full((len(df), len(columns)), np.nan, dtype=np.float32)
-    if len(placed) < 2:
+    if not may_have_places(encoder):
         return places
     cells = {each: columns[each].encoder.transform(df[columns[each].encoder.column.name]) for each in placed}
     key = np.zeros(len(df), dtype=np.uint64)
@@ -52,7 +76,7 @@ def _part_of_cell(
     encoder: ColumnEncoder, series: pd.Series, cells: np.ndarray, uniform: np.ndarray
 ) -> np.ndarray:
     """Return ``(rows,)`` how far into its cell each value lies, from 0 to 1; ``uniform`` within a lattice integer."""
-    if not is_on_lattice(encoder) or not encoder.is_wide.any():
+    if not is_on_lattice(encoder) or not _is_wide(encoder):
         return uniform
     lattice, _ = encoder.column.to_lattice(series)
     rows = np.flatnonzero(cells != MISSING)

@@ -98,7 +98,7 @@ class TestRoot:
             "import sys\n"
             "import pandas as pd\n"
             "from tabgan import Numeric, Schema, TabGAN\n"
-            "model = TabGAN(schema=Schema([Numeric('a', bounds=(0, 9), decimals=0)]), random_state=0)\n"
+            "model = TabGAN(schema=Schema([Numeric(name='a', bounds=(0, 9), decimals=0)]), random_state=0)\n"
             "model.plan(n_rows=500, is_brief=True)\n"
             "model.fit(pd.DataFrame({'a': [number % 10 for number in range(500)]}), progress=False).sample(9)\n"
             f"assert not (found := sys.modules.keys() & {set(heavy)}), found"

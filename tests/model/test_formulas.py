@@ -17,7 +17,7 @@ from tabgan.privacy.events import PLACES
 from tabgan.schema import Numeric, Schema
 from tabgan.synthesizer import TabGAN
 from tabgan.table.conditions import Between
-from tabgan.table.placing import places_of_rows
+from tabgan.table.placing import placed_columns, places_of_rows
 
 #: How close numbers come depends on how well the codes are fitted.
 FULL_RUN = ("POOL", "MIN_POOL", "FRESH", "ITERATIONS", "EVALUATIONS")
@@ -126,6 +126,19 @@ class TestWhatItGives:
         assert formulas_of(fitted(pd.DataFrame({"gross": gross, "tax": tax, "net": net}))) == {
             "net": "gross - tax"
         }
+
+    def test_parts_may_have_a_code_for_each_number(self):
+        """Numbers of few integers have no places, so the bill is the only column that has."""
+        rng = np.random.default_rng(0)
+        months, price = rng.integers(1, 13, N), rng.integers(5, 25, N)
+        paid = (months * price * rng.normal(1, 0.03, N)).round(2)
+        model = TabGAN(None, random_state=0).fit(
+            pd.DataFrame({"months": months, "price": price, "paid": paid})
+        )
+        assert placed_columns(model._fitted.encoder) == [2]
+        assert formulas_of(model) == {"paid": "months * price"}
+        assert off(model.sample(N, random_state=1)).quantile(0.75) < 0.07
+        assert off(without_places(model).sample(N, random_state=1)).quantile(0.75) > 0.15
 
     def test_under_noise_it_is_found_and_its_table_is_in_the_ledger(self):
         df = bills(8_000)

@@ -22,7 +22,7 @@ from tabgan.privacy.released import Marginal, ReleasedTable
 from tabgan.schema import Schema
 from tabgan.table.codes import TableEncoder
 from tabgan.table.impossible import possible_pairs
-from tabgan.table.placing import placed_columns
+from tabgan.table.placing import may_have_places
 from tabgan.table.reduction import Reduction
 from tabgan.table.related import Related
 from tabgan.table.relations import may_be_related
@@ -104,7 +104,7 @@ def measure_table(
     whole, inner = with_cycles(rows, released, coded, plan, mu, measurer)
     encoder = inner.of_table(reduction, measure_related(rows, inner, reduction, measurer))
     histograms = [Marginal((i,), c.counts, c.noise_stddev) for i, c in enumerate(whole.columns)]
-    if len(placed_columns(encoder)) > 1:
+    if may_have_places(encoder):
         measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)
     codes = rows.codes(inner)
