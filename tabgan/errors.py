@@ -11,14 +11,23 @@ import logging
 import os
 import traceback
 from pathlib import Path
+from typing import TypeVar
 
 logger = logging.getLogger(__name__)
 
 _PACKAGE = Path(__file__).parent
 
+Error = TypeVar("Error", bound="TabGANError")
+
 
 class TabGANError(Exception):
-    """Base class of every error that tabgan raises on purpose."""
+    """Base class of every error that tabgan raises on purpose.
+
+    Attributes:
+        is_unspent: True if the message says that nothing was spent.
+    """
+
+    is_unspent: bool = False
 
 
 class ConfigError(TabGANError, ValueError):
@@ -208,6 +217,13 @@ def spent_note(epsilon: str) -> str:
 def measured_note(epsilon: str) -> str:
     """Return what follows the spending of a fit in such a note if private metrics may have been measured."""
     return f", and at least {epsilon} if private metrics were measured already"
+
+
+def unspent(error: Error, said: str = "Nothing was spent.") -> Error:
+    """Return an error whose message says, once, that nothing was spent."""
+    if not error.is_unspent:
+        error.args, error.is_unspent = (f"{error} {said}",), True
+    return error
 
 
 #: An error's note on a fit whose failure could not be recorded in its ledger.

@@ -33,7 +33,7 @@ from tabgan.fitting.modelview import UNSIGNED, NotebookMixin
 from tabgan.fitting.session import FitOptions, Request, Session, say_what_is_spent, warn_of_weak_promise
 from tabgan.io import AnswerForm, for_fit, open_table
 from tabgan.io.answers import AnyTable, ArrowTable, TableT
-from tabgan.io.opening import unspent
+from tabgan.io.opening import says_unspent
 from tabgan.planning.plannermixin import PlannerMixin
 from tabgan.privacy.filter import UNTOLD_PLACE
 from tabgan.privacy.ledger.file import LedgerFile
@@ -214,7 +214,7 @@ class TabGAN(NotebookMixin, PlannerMixin, AssessorMixin, SamplerMixin[TableT], E
             df, names = frame, frame.columns
         else:
             self._request((), untyped_text)  # wrong arguments are refused before a source is opened
-            with unspent():
+            with says_unspent():
                 source = open_table(df, schema=self.schema)
             names, untyped_text = source.header.columns, untyped_text or source.untyped_text
         request = self._request(names, untyped_text)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import pickle
 from types import SimpleNamespace
 
 import pytest
@@ -72,3 +73,10 @@ def test_an_error_of_another_library_carries_no_cell_along():
     for error in raised:
         held = {name: getattr(error, name, None) for name in dir(error) if not name.startswith("__")}
         assert "Zanzibar" not in f"{error} {error.args} {held} {getattr(error, '__notes__', '')}"
+
+
+def test_that_nothing_was_spent_is_said_once_and_kept_on_the_way_between_processes():
+    error = errors.unspent(errors.SourceError("source: it has gone."))
+    assert str(errors.unspent(error, "This call spent nothing.")) == "source: it has gone. Nothing was spent."
+    assert pickle.loads(pickle.dumps(error)).is_unspent
+    assert not errors.SourceError("source: Nothing was spent.").is_unspent

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
@@ -166,6 +168,9 @@ def exits(debug: bool) -> Iterator[None]:
             yield
     except typer.Exit:
         raise
+    except BrokenPipeError:  # of the standard output, whose reader has gone, as head does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is printed at the end
+        raise typer.Exit(1) from None
     except KeyboardInterrupt as error:
         spent = spent_notes(error)  # only of a fit, which may have a checkpoint
         resumes = kept_notes(error) or (["With a checkpoint, the same command resumes."] if spent else [])

@@ -33,6 +33,7 @@ from tabgan.errors import (
     lacks_memory,
     place_of,
     spent_note,
+    unspent,
     without_cells,
 )
 from tabgan.fitting.checkpoint import NEW_FIT, Checkpoint, new_fit
@@ -267,9 +268,9 @@ class Session:
         budget that it needs. An error about an invalid or different table, before the fit began, proves neither.
         """
         self._leave()
-        is_of_files = isinstance(error, StorageError | CheckpointError | LedgerError | SourceError)
-        if is_of_files and not self.privacy_filter.charged and "Nothing was spent." not in str(error):
-            error.args = (f"{error} This call spent nothing.",)
+        of_files = StorageError | CheckpointError | LedgerError | SourceError
+        if isinstance(error, of_files) and not self.privacy_filter.charged:
+            unspent(error, "This call spent nothing.")
         is_hopeless = isinstance(error, DataError | SchemaError | BudgetExceededError)
         if self._checkpoint is not None and not (self._has_begun and is_hopeless):
             return

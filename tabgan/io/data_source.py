@@ -13,7 +13,7 @@ import pandas as pd
 
 from tabgan._util.processes import free_memory
 from tabgan._util.progress import PassOverRows, Progress, silent
-from tabgan.errors import OutOfMemoryError, SourceError
+from tabgan.errors import OutOfMemoryError, SourceError, unspent
 from tabgan.io.answers import AnswerForm
 from tabgan.io.cells import frame_of
 from tabgan.io.dialect import CsvForm, Dialect
@@ -195,9 +195,11 @@ def in_free_memory(
 
 def _check_room(used: float, free: float, where: str, what: str, fix: str) -> None:
     if used * _COPIES > free:
-        raise OutOfMemoryError(
-            f"{where}: the rows need more memory than is free: {what} {used / 2**30:,.1f} GiB, of which {_COPIES} "
-            f"copies are needed, and {free / 2**30:,.1f} GiB are free. {fix} Nothing was spent."
+        raise unspent(
+            OutOfMemoryError(
+                f"{where}: the rows need more memory than is free: {what} {used / 2**30:,.1f} GiB, of which {_COPIES} "
+                f"copies are needed, and {free / 2**30:,.1f} GiB are free. {fix}"
+            )
         )
 
 

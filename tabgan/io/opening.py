@@ -14,7 +14,7 @@ import pandas as pd
 from tabgan._util.progress import Listener, Progress, silent
 from tabgan._util.validate import one_of
 from tabgan.columns.kind import read_text
-from tabgan.errors import ConfigError, DataError, OutOfMemoryError, SchemaError, SourceError
+from tabgan.errors import ConfigError, DataError, OutOfMemoryError, SchemaError, SourceError, unspent
 from tabgan.io.arrow_source import native, of_memory
 from tabgan.io.data_source import DataSource, Reading, in_one_frame, joined
 from tabgan.io.databases import is_adbc, is_duckdb, of_duckdb_file, of_query
@@ -168,13 +168,12 @@ def as_frame(
 
 
 @contextmanager
-def unspent() -> Iterator[None]:
+def says_unspent() -> Iterator[None]:
     """Add to an error about a source that nothing was spent: a fit charges nothing before it has read all of it."""
     try:
         yield
     except (SourceError, DataError, SchemaError, OutOfMemoryError) as error:
-        if "Nothing was spent." not in str(error):
-            error.args = (f"{error} Nothing was spent.",)
+        unspent(error)
         raise
 
 
@@ -199,7 +198,7 @@ def for_fit(
         return
     progress = Listener.of(progress)  # an error of the caller's own is none of the source
     with ExitStack() as stack:
-        with unspent():
+        with says_unspent():
             source = table if isinstance(table, DataSource) else open_table(table, schema=schema)
             found = stack.enter_context(_read(source, schema, untyped_text, progress))
         yield found

@@ -153,10 +153,18 @@ def filter_order(epsilon: float, delta: float) -> float:
     """
 
     def mu_squared(order: float) -> float:
-        taken = math.log1p(-1 / order) - math.log(delta * order) / (order - 1)
-        return 2 * (epsilon - taken) / order
+        return 2 * (epsilon - epsilon_of_conversion(order, delta)) / order
 
     return float(max(_ORDERS, key=mu_squared))
+
+
+def epsilon_of_conversion(order: float, delta: float) -> float:
+    """Return the epsilon that the conversion of a divergence of one order takes, whatever the divergence.
+
+    References:
+        Canonne, Kamath & Steinke (2020), *The Discrete Gaussian for Differential Privacy*, Proposition 12.
+    """
+    return math.log1p(-1 / order) - math.log(delta * order) / (order - 1)
 
 
 def gaussian_delta(mu: float, epsilon: float) -> float:

@@ -24,7 +24,7 @@ from filelock import FileLock, Timeout
 
 from tabgan._util.progress import Listener, PassOverRows, Progress, silent
 from tabgan.columns.values import Dtype
-from tabgan.errors import SourceError, TabGANError, unexpected
+from tabgan.errors import SourceError, TabGANError, unexpected, unspent
 from tabgan.schema import Schema
 from tabgan.table.checks import check_cells, check_header, check_table
 from tabgan.table.partitions import Partitions, checked, is_in_parts
@@ -194,9 +194,11 @@ class SpooledTable:
                 isinstance(error, OSError) and error.errno is not None
             ):  # of the system, which says no more than its file
                 told = f"{os.strerror(error.errno)}: {str(error.filename)!r}."
-            raise SourceError(
-                f"fit: the table could not be read beyond its part {number}. {told} Nothing was spent. Read it from "
-                "the start once it is whole again."
+            raise unspent(
+                SourceError(
+                    f"fit: the table could not be read beyond its part {number}. {told} Read it from the start once it "
+                    "is whole again."
+                )
             ) from None
         finally:
             with suppress(SourceError):

@@ -1,6 +1,9 @@
 """``--json``, ``--quiet`` and ``-o -``, with a stand-in for the model."""
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +31,20 @@ def run(*arguments: object, code: int = 0):
     assert result.exit_code == code, result.output
     assert not parts._ASKED  # nothing is kept for the next command
     return result
+
+
+@pytest.mark.parametrize("command", ["jobs json-schema", "schema json-schema", "--help"])
+def test_a_reader_that_has_gone_ends_a_command_without_a_word(command):
+    """As ``head`` goes: with the status that click, and Rich, give such an end."""
+    read, write = os.pipe()
+    os.close(read)
+    try:
+        ended = subprocess.run(
+            [sys.executable, "-m", "tabgan", *command.split()], stdout=write, stderr=subprocess.PIPE
+        )
+    finally:
+        os.close(write)
+    assert (ended.returncode, ended.stderr) == (1, b"")
 
 
 @pytest.fixture

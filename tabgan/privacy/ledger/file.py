@@ -34,7 +34,7 @@ from tabgan._util.files import (
 )
 from tabgan._util.printed import at_most
 from tabgan.errors import BudgetExceededError, ConfigError, LedgerError, PrivacyError
-from tabgan.privacy.accounting import Cost, filter_order
+from tabgan.privacy.accounting import Cost, epsilon_of_conversion, filter_order
 from tabgan.privacy.events import Release, RunningCost
 from tabgan.privacy.filter import LedgerPlace
 from tabgan.privacy.ledger.records import (
@@ -363,12 +363,17 @@ class LedgerFile:
         return cost.epsilon(cap.delta) if held == Cost() else self.adaptive_epsilon(held + cost, cap)
 
     def adaptive_epsilon(self, total: Cost, cap: Cap) -> float:
-        """Return epsilon at a cap's delta, composed so that fits may be planned after seeing earlier results.
+        """Return epsilon at a cap's delta, composed so that fits may be planned after seeing earlier results."""
+        return total.adaptive_epsilon(cap.delta, self._order(cap))
 
-        The ledger's first cap fixes its Renyi order.
-        """
+    def counted_once(self, cap: Cap) -> float:
+        """Return the epsilon that the first release takes of a cap beside its own, and no later one."""
+        return max(epsilon_of_conversion(self._order(cap), cap.delta), 0.0)
+
+    def _order(self, cap: Cap) -> float:
+        """Return the Renyi order, which the ledger's first cap fixes."""
         first = next((Cap(r["epsilon"], r["delta"]) for r in self.records if r["kind"] == "cap"), cap)
-        return total.adaptive_epsilon(cap.delta, filter_order(first.epsilon, first.delta))
+        return filter_order(first.epsilon, first.delta)
 
     def counted(self, cap: Cap) -> float:
         """Return the epsilon that counts against a cap before a next fit."""

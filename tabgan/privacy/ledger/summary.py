@@ -63,6 +63,7 @@ class LedgerSummary:
             ``None`` without a cap, whose order it takes.
         epsilon_held: Epsilon that counts against the cap before a next fit, with the whole plans of unfinished fits;
             ``None`` without a cap.
+        epsilon_once: The part of it that the first release takes, and no later one; ``None`` without a cap.
         epsilon_cap: The cap; ``None`` without one.
         delta_cap: The cap's delta; ``None`` without a cap.
         epsilon_next: About the largest epsilon, at the last fit's delta, that the cap allows for a next fit; 0 for
@@ -81,6 +82,7 @@ class LedgerSummary:
     epsilon_spent: float
     epsilon_spent_adaptive: float | None
     epsilon_held: float | None
+    epsilon_once: float | None
     epsilon_cap: float | None
     delta_cap: float | None
     epsilon_next: float | None
@@ -101,8 +103,9 @@ class LedgerSummary:
     def words(self) -> tuple[tuple[str, str], ...]:
         """Labels and sentences on the spent, counted and remaining budget, for a new reader."""
         spent = (
-            f"epsilon {at_most(self.epsilon_spent)} at delta {at_most(self.delta)}: all that was released so far"
-            + (", if all fits were planned in advance" if self._n_charged > 1 else "")
+            f"epsilon {at_most(self.epsilon_spent)} at delta {at_most(self.delta)}: what all releases so far can tell "
+            "together"
+            + (", if no fit was planned after seeing another's results" if self._n_charged > 1 else "")
         )
         if self.epsilon_cap is None or self.epsilon_held is None:
             return ("spent", spent), ("cap", "none: nothing is refused. `tabgan ledger cap` sets one")
@@ -127,11 +130,15 @@ class LedgerSummary:
 
     @property
     def _why_counted(self) -> str:
+        if not self.epsilon_held:
+            return "nothing of the cap is used"
         unfinished = sum(fit.state == "unfinished" for fit in self.fits)
         whole = f", with the whole plan of {unfinished} unfinished" if unfinished else ""
-        if self._n_charged > 1:
-            return f"so much of the cap is used: fits planned after seeing earlier results cost more together{whole}"
-        return f"so much of the cap is used{whole}"
+        once = f"; epsilon {at_most(self.epsilon_once)} of it is counted once, however many fits follow"
+        return (
+            f"what the cap counts for them{whole}, a bound that also holds if each fit was planned after seeing the "
+            f"results of earlier ones{once if self.epsilon_once else ''}"
+        )
 
     @property
     def _next_fit(self) -> str:
@@ -242,6 +249,7 @@ def summarize(file: LedgerFile, delta: float | None = None) -> LedgerSummary:
         if cap is None
         else file.adaptive_epsilon(spent, Cap(cap.epsilon, total_delta)),
         epsilon_held=held,
+        epsilon_once=None if cap is None or held is None else min(held, file.counted_once(cap)),
         epsilon_cap=None if cap is None else cap.epsilon,
         delta_cap=None if cap is None else cap.delta,
         epsilon_next=None

@@ -77,13 +77,31 @@ class TestWords:
         summary = summarize(ledger(tmp_path / "l", 2, config))
         words = dict(summary.words)
         assert list(words) == ["spent", "counted", "cap", "remaining", "next fit"]
-        assert "all that was released so far, if all fits were planned in advance" in words["spent"]
-        assert "cost more together" in words["counted"]
+        assert "what all releases so far can tell together, if no fit was planned after" in words["spent"]
+        assert "what the cap counts for them, a bound that also holds if" in words["counted"]
+        once = float(re.search(r"epsilon ([\d.]+) of it is counted once", words["counted"])[1])
+        assert summary.epsilon_once <= once < summary.epsilon_held
         assert words["cap"] == "epsilon 3 at delta 1e-05"
         assert re.match(r"may ask for epsilon [\d.]+ at delta 1e-06, about: ", words["next fit"])
         assert summary.remaining == pytest.approx(3.0 - summary.epsilon_held)
         for text in words.values():
             assert text in repr(summary)
+
+    def test_a_later_fit_counts_for_no_more_than_its_own_part(self, tmp_path):
+        """Beyond what is counted once, as much for each of equal fits."""
+        config = LedgerConfig(tmp_path / "l", 9.0, 1e-5)
+        one, both = (summarize(ledger(tmp_path / f"l{n}", n, config)) for n in (1, 2))
+        assert one.epsilon_once == both.epsilon_once > 0
+        once = one.epsilon_once
+        assert both.epsilon_held - once == pytest.approx(2 * (one.epsilon_held - once))
+
+    def test_where_nothing_was_released_nothing_counts(self, tmp_path):
+        file = LedgerFile(tmp_path / "l")
+        file.begin("fit", PLAN, LedgerConfig(tmp_path / "l", 3.0, 1e-5), lambda key: "same")
+        file.end("fit", "failed")
+        summary = summarize(file)
+        assert summary.epsilon_once == summary.epsilon_held == 0
+        assert "nothing of the cap is used" in dict(summary.words)["counted"]
 
     def test_printed_numbers_never_promise_more_than_is_true(self, tmp_path):
         config = LedgerConfig(tmp_path / "l", 3.0, 1e-5)
