@@ -77,7 +77,8 @@ def _factor(result: torch.Tensor, numbers: torch.Tensor) -> float:
     middle, wanted = (float(each.nanmedian()) for each in (result, numbers))
     if not middle * wanted > 0:
         return 1.0
-    return min(FACTORS, key=lambda factor: abs(math.log(factor * middle / wanted)))
+    missing = math.log(abs(wanted)) - math.log(abs(middle))  # their ratio may be no number
+    return min(FACTORS, key=lambda factor: abs(math.log(factor) - missing))
 
 
 def _distance(result: torch.Tensor, rank: torch.Tensor) -> float:

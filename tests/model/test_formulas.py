@@ -12,6 +12,7 @@ import torch
 
 from tabgan.model.formulas import DISTANCES, SIDE, STEPS, NearFormula, falling_shares, numbers_of, place_of
 from tabgan.model.generator import Generator
+from tabgan.model.suggested import _factor
 from tabgan.model.tallies import SHAPE, tallies_of
 from tabgan.privacy.events import PLACES
 from tabgan.schema import Numeric, Schema
@@ -170,6 +171,17 @@ class TestWhatItGives:
         assert off(whole).median() < 0.1
         apart = without_places(model).complete(rows, random_state=0, unknown="ignore")
         assert off(apart).median() > 0.1
+
+
+class TestSuggestions:
+    def test_a_factor_is_found_whatever_the_sizes_of_the_numbers(self):
+        """The ratio of the two may be no number of its own."""
+        ones = torch.ones(3, dtype=torch.float64)
+        assert _factor(2.0 * ones, 190.0 * ones) == 100.0
+        assert _factor(-2.0 * ones, -190.0 * ones) == 100.0
+        assert _factor(1e-162 * ones, 1e162 * ones) == 1e4
+        assert _factor(1e162 * ones, 1e-162 * ones) == 1e-4
+        assert _factor(2.0 * ones, -190.0 * ones) == 1.0
 
 
 class TestRows:
