@@ -94,11 +94,19 @@ def _distance(result: torch.Tensor, rank: torch.Tensor) -> float:
 
 
 def _correlation(one: torch.Tensor, other: torch.Tensor) -> float:
-    """Return the correlation of the ranks of two columns among rows that have both; 0 if one does not vary."""
+    """Return the correlation of the ranks of two columns among rows that have both; 0 if one does not vary.
+
+    Equal numbers share a rank: the order of the rows is no part of it.
+    """
     both = one.isfinite() & other.isfinite()
-    ranks = torch.stack([each[both].argsort().argsort().double() for each in (one, other)])
+    ranks = torch.stack([_ranks(each[both]) for each in (one, other)])
     found = torch.corrcoef(ranks)[0, 1] if ranks.shape[1] > 2 else torch.tensor(0.0)
     return float(found.nan_to_num(0.0))
+
+
+def _ranks(numbers: torch.Tensor) -> torch.Tensor:
+    line = numbers.sort().values
+    return (torch.searchsorted(line, numbers) + torch.searchsorted(line, numbers, right=True)).double()
 
 
 def _numbers(encoder: TableEncoder, position: int, drawn: torch.Tensor, within: torch.Tensor) -> torch.Tensor:

@@ -12,7 +12,7 @@ import torch
 
 from tabgan.model.formulas import DISTANCES, SIDE, STEPS, NearFormula, falling_shares, numbers_of, place_of
 from tabgan.model.generator import Generator
-from tabgan.model.suggested import _factor
+from tabgan.model.suggested import _correlation, _factor
 from tabgan.model.tallies import SHAPE, tallies_of
 from tabgan.privacy.events import PLACES
 from tabgan.schema import Numeric, Schema
@@ -183,6 +183,14 @@ class TestSuggestions:
         assert _factor(1e162 * ones, 1e-162 * ones) == 1e-4
         assert _factor(2.0 * ones, -190.0 * ones) == 1.0
 
+    def test_equal_numbers_have_one_rank(self):
+        """The order of the rows is no relation of two columns of few numbers."""
+        rng = np.random.default_rng(0)
+        one, other = (torch.as_tensor(rng.integers(0, 2, N)).double() for _ in range(2))
+        assert abs(_correlation(one, other)) < 0.05
+        assert _correlation(one, torch.zeros(N).double()) == 0.0
+        assert _correlation(one, one.masked_fill(one == 0, torch.nan)) == 0.0
+        assert _correlation(one, -one) == pytest.approx(-1.0)
 
 class TestRows:
     def test_a_rows_cell_is_that_of_that_row_alone(self, model):
