@@ -202,9 +202,8 @@ class CodedColumn:
             return values
         lattice, _ = encoder.column.to_lattice(values.iloc[rows])
         taken = np.arange(len(cells))
-        taken[rows[np.argsort(cells[rows] + places[rows] * (1 - 1e-9))]] = rows[
-            np.argsort(lattice)
-        ]  # cells ascend
+        own = cells[rows]
+        taken[rows[np.lexsort((places[rows], own))]] = rows[np.lexsort((lattice, own))]
         return values.take(taken).set_axis(values.index)
 
 

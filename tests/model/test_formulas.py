@@ -231,6 +231,13 @@ class TestValues:
             own = values[codes == code].to_numpy()
             assert (np.diff(own[np.argsort(places[codes == code])]) >= 0).all()
 
+    def test_a_value_at_the_end_of_its_cell_is_not_one_of_the_next(self, model):
+        """Places are of single precision: the next cell begins where the last place of one lies."""
+        column = model._fitted.encoder.columns[2]
+        codes = np.repeat(np.arange(column.width - 1, 0, -1), 2)
+        places = np.tile(np.array([0.0, 1.0], dtype=np.float32), len(codes) // 2)
+        values = column.values_of(codes, np.random.default_rng(0), places)
+        np.testing.assert_array_equal(column.code_of_cell[column.encoder.transform(values)], codes)
 
 class TestKnots:
     KNOTS = torch.as_tensor(np.stack([np.linspace(0, 1, STEPS + 1), np.full(STEPS + 1, 5.0)]))
