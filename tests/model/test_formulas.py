@@ -192,6 +192,7 @@ class TestSuggestions:
         assert _correlation(one, one.masked_fill(one == 0, torch.nan)) == 0.0
         assert _correlation(one, -one) == pytest.approx(-1.0)
 
+
 class TestRows:
     def test_a_rows_cell_is_that_of_that_row_alone(self, model):
         """To the last bit: a cell that another row could change is no count."""
@@ -238,6 +239,7 @@ class TestValues:
         places = np.tile(np.array([0.0, 1.0], dtype=np.float32), len(codes) // 2)
         values = column.values_of(codes, np.random.default_rng(0), places)
         np.testing.assert_array_equal(column.code_of_cell[column.encoder.transform(values)], codes)
+
 
 class TestKnots:
     KNOTS = torch.as_tensor(np.stack([np.linspace(0, 1, STEPS + 1), np.full(STEPS + 1, 5.0)]))
