@@ -136,7 +136,7 @@ class TestExtremes:
 
     @pytest.mark.family
     def test_a_column_whose_search_ends_in_no_numbers_is_drawn_from_its_own_shares(self, monkeypatch):
-        step = torch.optim.LBFGS.step
+        step = loglinear._LBFGS.step
 
         def fails(optimizer, closure):
             step(optimizer, closure)
@@ -144,7 +144,7 @@ class TestExtremes:
             if weights.shape[1] == SIZES[1]:
                 weights.data.fill_(torch.nan)
 
-        monkeypatch.setattr(torch.optim.LBFGS, "step", fails)
+        monkeypatch.setattr(loglinear._LBFGS, "step", fails)
         rows = _rows()
         generator = _fit(rows)
         assert all(value.isfinite().all() for value in generator.state_dict().values())
