@@ -48,6 +48,7 @@ ORDER = [
     "columns.filling",
     "columns.canonical",
     "columns.rounding",
+    "columns.naming",
     "columns.multiples",
     "columns.numerals",
     "columns.marks",

@@ -8,7 +8,6 @@ A draft that reads rows asks :func:`by_name`. A private one asks :func:`by_name_
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from tabgan.columns.categorical import Categorical
 from tabgan.columns.identifier import MIN_KEY_ROWS, Identifier, either_of
 from tabgan.columns.keys import typed
 from tabgan.columns.kind import Column
+from tabgan.columns.naming import says, words_of
 from tabgan.columns.numeric import Numeric
 from tabgan.columns.patterns import pattern_of
 from tabgan.columns.people import Pii
@@ -79,9 +79,6 @@ _ALL = 0.97
 #: Names of a latitude, and those of the longitude beside it, as one of their words.
 _LATITUDE = {"latitude": ("longitude",), "lat": ("lon", "lng", "long"), "breitengrad": ("laengengrad",)}
 
-#: German letters as two of the Latin alphabet; other letters lose their accents.
-_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"})
-
 #: Characters on average from which cells are sentences, unless nearly all are one word without a blank.
 _SENTENCE, _ONE_WORD = 30, "[!-~]+"
 
@@ -141,7 +138,7 @@ def by_name(series: pd.Series, name: str, drafted: Column) -> Named | None:
         name: Its name.
         drafted: The column that its cells alone speak for.
     """
-    words = _words(name)
+    words = words_of(name)
     if is_text(series) and (alone := _of_text(name, words)) is not None:
         return alone
     if _is_whole(drafted):
@@ -149,7 +146,7 @@ def by_name(series: pd.Series, name: str, drafted: Column) -> Named | None:
         return _of_integers(drafted, words, len(cells), len(set(cells)), is_from_rows=True)
     if not is_text(series) or not isinstance(drafted, Categorical | Identifier):
         return None
-    if _says(words, "uuid|guid") and isinstance(drafted, Identifier):
+    if says(words, "uuid|guid") and isinstance(drafted, Identifier):
         return Named(
             Identifier(name=name, pattern=_UUID), "by its name, and no cell of the rows repeats", True
         )
@@ -158,7 +155,7 @@ def by_name(series: pd.Series, name: str, drafted: Column) -> Named | None:
 
 def places_by_name(columns: Sequence[Column]) -> list[tuple[str, str]]:
     """Return pairs of columns of numbers that are a latitude and a longitude by their names, in their order."""
-    named = {_words(column.name): column.name for column in columns if column.quantity == "a number"}
+    named = {words_of(column.name): column.name for column in columns if column.quantity == "a number"}
     found = []
     for words, name in named.items():
         parts = words.split("_")
@@ -178,10 +175,10 @@ def by_name_alone(name: str, dtype: Dtype, *, is_all_text: bool) -> Named | None
         dtype: The table's dtype of it.
         is_all_text: True if a column of objects is known to hold text, as that of a CSV does.
     """
-    words = _words(name)
+    words = words_of(name)
     if isinstance(dtype, pd.StringDtype) or (is_all_text and dtype == np.dtype(object)):
         return _of_text(name, words)
-    if pd.api.types.is_integer_dtype(dtype) and _says(words, _CODE):
+    if pd.api.types.is_integer_dtype(dtype) and says(words, _CODE):
         return Named(Categorical(name=name, dtype=str(dtype)), _NUMBERED, False)
     return None
 
@@ -195,7 +192,7 @@ def by_released(column: Column, found: Found) -> Named | None:
         column: The column that they were released for.
         found: Them.
     """
-    words, name = _words(column.name), column.name
+    words, name = words_of(column.name), column.name
     if _is_whole(column):
         n_distinct = found.n_distinct
         named = None if n_distinct is None else _of_integers(column, words, found.n_rows, n_distinct)
@@ -214,12 +211,12 @@ def as_keys(column: Column, n_rows: float) -> Named | None:
     Their form is that of the released templates, if these have strings enough. How many rows share a key was not
     released where their form was, and is left to a fit.
     """
-    if not isinstance(column, Text) or not _says(_words(column.name), _KEY):
+    if not isinstance(column, Text) or not says(words_of(column.name), _KEY):
         return None
     source = either_of(column.listed)
     if source is not None and pattern_of(source).n_strings < _ROOM * n_rows:
         source = None
-    own = _UUID if _says(_words(column.name), "uuid|guid") else _KEYS_OF_TEXT
+    own = _UUID if says(words_of(column.name), "uuid|guid") else _KEYS_OF_TEXT
     key = Identifier(name=column.name, pattern=source or own, recurrence=None if column.unique else True)
     form = "; noise hides their form" if source is None else "; their form is that of the released templates"
     return Named(key, _FEW_ROWS + form, False)
@@ -243,9 +240,9 @@ def shortened(column: Column) -> Column:
 def _of_text(name: str, words: str) -> Named | None:
     """Return the column of text that a name alone suggests."""
     for provider, names in _PEOPLE.items():
-        if _says(words, names):
+        if says(words, names):
             return Named(Pii(name=name, provider=provider), "by its name; made up, never read", False)
-    if _says(words, _FORMED):
+    if says(words, _FORMED):
         return Named(Text(name=name), "by its name; cells keep their form, characters are made up", False)
     return None
 
@@ -254,9 +251,9 @@ def _of_integers(
     column: Column, words: str, n_rows: float, n_distinct: float, *, is_from_rows: bool = False
 ) -> Named | None:
     """Return a column of whole numbers that are keys or codes by its name."""
-    if _says(words, _CODE):
+    if says(words, _CODE):
         return Named(Categorical(name=column.name, dtype=column.dtype), _NUMBERED, False)
-    if not _says(words, _KEY) or n_rows > _ROWS_A_KEY * n_distinct:
+    if not says(words, _KEY) or n_rows > _ROWS_A_KEY * n_distinct:
         return None
     key = Identifier(name=column.name, dtype=column.dtype, recurrence=True)
     return Named(key, _FEW_ROWS, is_from_rows)
@@ -264,13 +261,13 @@ def _of_integers(
 
 def _of_differing(name: str, words: str, differing: float) -> Named | None:
     """Return a column of text in which a share of the cells differ, and are seldom repeated."""
-    if _says(words, _KEY) and differing * _ROWS_A_KEY >= 1:
+    if says(words, _KEY) and differing * _ROWS_A_KEY >= 1:
         return Named(Text(name=name, unique=differing >= _ALL), _FEW_ROWS, False)  # for now, see as_keys
     if differing < _DIFFERING:
         return None
-    if _says(words, _FULL_NAME):
+    if says(words, _FULL_NAME):
         return Named(Pii(name=name, provider="name"), "by its name, and most cells differ", False)
-    if _says(words, _FREE):
+    if says(words, _FREE):
         return Named(Text(name=name, placeholder=_REMOVED), "free text by its name", False)
     return Named(Text(name=name, unique=differing >= _ALL), "most cells differ; cells keep their form", False)
 
@@ -287,18 +284,18 @@ def _by_cells(series: pd.Series, name: str, words: str, drafted: Column) -> Name
         if form is not None:
             key = Identifier(name=name, pattern=form, recurrence=recurrence)
             return Named(key, "keys: cells are UUIDs or hashes, and few rows share one", True)
-        if not is_unique and _says(words, _KEY):
+        if not is_unique and says(words, _KEY):
             return Named(Identifier(name=name, pattern=_KEYS_OF_TEXT, recurrence=recurrence), _FEW_ROWS, True)
     if n_distinct < _DIFFERING * len(cells):
         return None
-    if _says(words, _FULL_NAME):
+    if says(words, _FULL_NAME):
         return Named(Pii(name=name, provider="name"), "by its name, and most cells of the rows differ", True)
-    if _says(words, _FREE) or _are_sentences(cells):
+    if says(words, _FREE) or _are_sentences(cells):
         placeholder = Text(name=name, placeholder=_REMOVED)
         return Named(placeholder, "free text: most cells of the rows differ, or are sentences", True)
     if not is_unique:
         return Named(Text(name=name), "most cells of the rows differ; cells keep their form", True)
-    if not _says(words, f"{_KEY}|no|nr|number"):
+    if not says(words, f"{_KEY}|no|nr|number"):
         return Named(Text(name=name, unique=True), "no cell of the rows repeats; cells keep their form", True)
     return None
 
@@ -330,21 +327,19 @@ def _holds_text(column: Categorical) -> bool:
 
 def line_of_name(name: str) -> str | None:
     """Return the declaration, without the name, that a name of text suggests; ``None`` where it suggests nothing."""
-    words = _words(name)
+    words = words_of(name)
     found = _of_text(name, words)
     if found is not None:
         return _line(found.column)
-    if _says(words, _FULL_NAME):
+    if says(words, _FULL_NAME):
         return _line(Pii(name=name, provider="name"))
-    return _line(Identifier(name=name)) if _says(words, _KEY) else None
+    return _line(Identifier(name=name)) if says(words, _KEY) else None
 
 
 def line_of_person(name: str) -> str | None:
     """Return the same where a name says that each value is of one person, account or contract; else ``None``."""
-    words = _words(name)
-    is_person = _says(words, f"{_PERSON_NAME}|{_NUMBER}") or any(
-        _says(words, one) for one in _PEOPLE.values()
-    )
+    words = words_of(name)
+    is_person = says(words, f"{_PERSON_NAME}|{_NUMBER}") or any(says(words, one) for one in _PEOPLE.values())
     return line_of_name(name) if is_person else None
 
 
@@ -356,17 +351,4 @@ def _line(column: Column) -> str:
 
 def says_codes(name: str) -> bool:
     """Return true if a column's name says that its digits are not numbers: of postcodes, telephones, serial numbers."""
-    return _says(_words(name), f"{_FORMED}|{_PEOPLE['phone_number']}|fips(_?code)?")
-
-
-def _words(name: str) -> str:
-    """Return the words of a name in small letters without accents, parted by ``_``; umlauts are two letters."""
-    parted = re.sub(r"(?<=[a-z0-9])(?=[A-Z])", "_", unicodedata.normalize("NFC", name))
-    parted = parted.lower().translate(_UMLAUTS)
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", parted) if not unicodedata.combining(sign))
-    return re.sub("[^a-z0-9]+", "_", plain)
-
-
-def _says(words: str, names: str) -> bool:
-    """Return true if the words of a name are, or end with, one of some names."""
-    return re.search(f"(^|_)({names})$", words) is not None
+    return says(words_of(name), f"{_FORMED}|{_PEOPLE['phone_number']}|fips(_?code)?")

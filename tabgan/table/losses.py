@@ -21,6 +21,7 @@ from tabgan.columns.encoder import MISSING, ColumnEncoder
 from tabgan.columns.kind import Column, is_text_dtype
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.named import line_of_name
+from tabgan.columns.naming import says_code
 from tabgan.columns.vote import Verdict
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
@@ -324,10 +325,34 @@ def _loss(column: CodedColumn, n_rows: float, is_private: bool) -> Loss | None:
     if encoder.column.is_beyond_exact:
         text = "it has integers of 2**53 or beyond, which are not kept exactly"
         return Loss(name, "inexact", None, text, f"{key}: {{kind: identifier}} if it is a key, else {line}")
+    if is_private and (loss := _unreleased_codes(column, n_rows)) is not None:
+        return loss
     if not is_private or len(shown) > 1 or is_wide or encoder.shows_other or encoder.column.is_made_up:
         return None
     text = "one value alone stands out from the noise, so every cell shows it, or is missing"
     return Loss(name, "constant", None, text, line)
+
+
+def _unreleased_codes(column: CodedColumn, n_rows: float) -> Loss | None:
+    """Return the loss of whole numbers that are codes by their name, where many are drawn between released ones."""
+    encoder, name = column.encoder, column.encoder.name
+    is_key = "kind: identifier" in (line_of_name(name) or "")
+    if not is_on_lattice(encoder) or not encoder.column.is_counting or not (is_key or says_code(name)):
+        return None
+    is_drawn = np.diff(encoder.edges) > 1
+    if encoder.exact is not None:
+        is_drawn &= np.isnan(encoder.exact)
+    share = min(float(column.weights[1 : 1 + encoder.n_values][is_drawn].sum()) / n_rows, 1.0)
+    if share < TOLD_CATEGORIES:
+        return None
+    text = (
+        f"codes or keys, by its name; about {100 * share:.0f}% of the rows hold some that were not released, for which "
+        "numbers in between are drawn, which may be no code"
+    )
+    line = (
+        f"{key_of(name)}: {{kind: categorical, categories: [...]}} for codes, {{kind: identifier}} for keys"
+    )
+    return Loss(name, "unreleased", share, text, f"{key_of(name)}: {{kind: identifier}}" if is_key else line)
 
 
 def _line_of_text(column: Column, kind: LossKind) -> str:
