@@ -16,6 +16,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
+from tabgan._util.validate import nearest
 from tabgan.errors import ConfigError, DataError, SourceError, TabGANError
 from tabgan.io.answers import library
 from tabgan.io.arrow_source import of_batches, of_duckdb
@@ -318,12 +319,21 @@ def _postgres_type(name: str, code: int, enumerations: Collection[int]) -> pa.Da
 
 
 def _table(engine: Any, table: str) -> tuple[str, Sequence[Mapping[str, Any]]]:
-    """Return the query of a whole table, and its columns as SQLAlchemy describes them."""
+    """Return the query of a whole table, and its columns as SQLAlchemy describes them.
+
+    Raises:
+        ConfigError: there is no such table.
+    """
     sqlalchemy = library("sqlalchemy", "sql")
     inspector = sqlalchemy.inspect(engine)
     schema, _, bare = table.rpartition(".")
     if not inspector.has_table(bare, schema=schema or None):
         bare, schema = table, ""  # a name with a point in it
+        if not inspector.has_table(bare):
+            known = [*inspector.get_table_names(), *inspector.get_view_names()]
+            raise ConfigError(
+                f"source: the database has no table {table!r}, or none that this user may read.{nearest(table, known)}"
+            )
     columns = inspector.get_columns(bare, schema=schema or None)
     found = sqlalchemy.table(
         bare, *(sqlalchemy.column(each["name"]) for each in columns), schema=schema or None

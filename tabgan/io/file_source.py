@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import takewhile
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import Any, Literal, cast
 from urllib.parse import unquote
 
 import pandas as pd
+import pyarrow as pa
 
 from tabgan.errors import ConfigError, DataError, SourceError
 from tabgan.io.arrow_source import of_batches, rows_in_footers
@@ -66,7 +68,7 @@ def _of_listed(
         return _of_excel(files, reading, sheet)
     if format == "csv":
         return _of_csv(files, base, str(path), reading)
-    with readable(path, format):
+    with readable(path, format), _naming_one_of(files, base, format):
         return reading.typed(_of_dataset(files, base, str(path), format))
 
 
@@ -179,6 +181,18 @@ def _common_format(files: Sequence[AnyPath], path: AnyPath, where: str = "source
             "the format (format, --format), or the files by a pattern such as 'folder/*.parquet'."
         )
     return cast(FileFormat, format_)
+
+
+@contextmanager
+def _naming_one_of(files: Sequence[AnyPath], base: AnyPath, format: FileFormat) -> Iterator[None]:
+    """Replace an error about several files by that of the first which cannot be opened alone."""
+    try:
+        yield
+    except (pa.ArrowException, OSError):
+        for file in files:
+            with readable(file, format):
+                _of_dataset([file], base, file.name, format)
+        raise
 
 
 def _of_dataset(files: Sequence[AnyPath], base: AnyPath, name: str, format: FileFormat) -> DataSource:

@@ -91,7 +91,7 @@ class TestSqlite:
         assert len(in_one_frame(open_table(file, table="people"))) == 3
 
     def test_no_such_table(self, file):
-        with pytest.raises(SourceError, match="NoSuchTableError"):
+        with pytest.raises(ConfigError, match=r"has no table 'peple'.*Did you mean 'people'\?"):
             open_table(file, table="peple")
 
     @pytest.mark.parametrize("is_engine", [False, True])

@@ -124,10 +124,14 @@ class TestTypedFolder:
             open_table(tmp_path)
 
     def test_a_damaged_file(self, tmp_path):
-        (tmp_path / "0.parquet").write_text(SECRET)
-        with pytest.raises(DataError, match="is not a readable parquet file") as caught:
+        pq.write_table(pa.table({"a": [1]}), tmp_path / "0.parquet")
+        (tmp_path / "1.parquet").write_text(SECRET)
+        with pytest.raises(DataError, match=r"1\.parquet' is not a readable parquet file") as caught:
             open_table(tmp_path)
         assert SECRET not in str(caught.value).replace(str(tmp_path), "")
+        (tmp_path / "0.parquet").write_text(SECRET)
+        with pytest.raises(DataError, match=r"0\.parquet' is not a readable parquet file"):
+            open_table(tmp_path)
 
     def test_the_label_of_a_synthetic_table_is_read(self, tmp_path):
         table = pa.table({"a": [1]}).replace_schema_metadata({"tabgan.synthetic": "{}"})
