@@ -38,6 +38,7 @@ from tabgan.table.relations import (
     Relation,
     kept_relations,
     open_relations,
+    say_close,
     say_undecided,
     undecided_relations,
 )
@@ -69,6 +70,7 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     pairs = joined(measured.pairs)
     measured, relations = _related(measured, pairs, measurer)
     encoder, n_rows = measured.encoder, measured.released.n_rows
+    say_close(encoder, pairs)
     anchored = _anchored_generator(measured, pairs, relations, session.streams, progress)
     generator = anchored.to(request.device)
     targets = [encoder.positions[name] for name in encoder.inner.targets if name in encoder.positions]

@@ -17,7 +17,7 @@ from typing import Protocol, cast
 import numpy as np
 import pandas as pd
 
-from tabgan._util.yaml import dump
+from tabgan._util.yaml import dump, key_of
 from tabgan.columns import Column
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import LatticeEncoder, is_on_lattice
@@ -85,6 +85,10 @@ _IDIOMS = (
 #: Means may differ from a sum's by this share of it.
 _SAME_MEAN = 0.03
 
+
+#: Two moments are close if this share of the rows has them in the same or in neighbouring codes, and at most that share
+#: would by chance.
+_CLOSE, _CLOSE_BY_CHANCE = 0.8, 0.4
 
 #: A column and its position.
 Placed = tuple[int, CodedColumn]
@@ -393,6 +397,41 @@ def say_undecided(relations: Sequence[Relation]) -> None:
             "nature of the table, under rules: in its schema:\n%s",
             dump([relation.rule.to_dict() for relation in relations]).rstrip(),
         )
+
+
+def say_close(encoder: TableEncoder, pairs: Sequence[Table]) -> None:
+    """Log moments that lie so close together that the time between them is lost on all other columns of a sample."""
+    for first, second in _close_moments(encoder, pairs):
+        logger.warning(
+            "%r and %r lie so close together that in samples the time between them goes with no other column. Give "
+            "the table a column of it, such as time_between, and declare, under rules: in its schema: "
+            "{column: %s, equals: %s + time_between}.",
+            *(first, second, key_of(second), key_of(first)),
+        )
+
+
+def _close_moments(encoder: TableEncoder, pairs: Sequence[Table]) -> Iterator[tuple[str, str]]:
+    """Return an iterator over moments of which nearly all rows have two in the same or in neighbouring codes."""
+    own = {
+        place: column
+        for place, column in _own(encoder)
+        if column.encoder.column.quantity == "a moment" and not column.is_unseen
+    }
+    computed = {str(rule.changes) for rule in encoder.found if rule.changes}
+    for table in pairs:
+        i, j = table.columns if set(table.columns) <= set(own) else (-1, -1)
+        if i < 0 or {own[i].encoder.name, own[j].encoder.name} & computed:
+            continue
+        (low, high), (other_low, other_high) = _ends_of_codes(own[i]), _ends_of_codes(own[j])
+        reach, other_reach = high - low, other_high - other_low
+        is_close = (low - reach)[:, None] <= other_high[None, :]
+        is_close &= (other_low - other_reach)[None, :] <= high[:, None]
+        expected = np.outer(own[i].code_weights, own[j].code_weights)
+        have_both = np.outer(~np.isnan(low), ~np.isnan(other_low))
+        by_chance = expected[is_close].sum() / max(expected[have_both].sum(), 1e-9)
+        counts = table.counts
+        if by_chance < _CLOSE_BY_CHANCE and counts[is_close].sum() > _CLOSE * counts[have_both].sum() > 0:
+            yield own[i].encoder.name, own[j].encoder.name
 
 
 def _are_in_order(formulas: Sequence[Relation]) -> bool:

@@ -11,6 +11,7 @@ from tabgan.privacy.doors import measured_table
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.rules import FixedCombinations, Formula, Inequality
 from tabgan.rules.judging import rules_of
+from tabgan.schema import Schema
 from tabgan.synthesizer import TabGAN
 from tabgan.table.relations import Relation, kept_relations, say_undecided, undecided_relations
 
@@ -176,3 +177,37 @@ def test_an_order_of_a_column_that_is_mostly_missing_is_of_interest():
     assert 0.002 < (rng.permutation(speed) > gust).mean() < 0.005
     rows = TabGAN(epsilon=None, random_state=0).fit(df).sample(20_000)
     assert not (rows["speed"] > rows["gust"]).any()
+
+
+class TestCloseMoments:
+    """Two moments in the same codes: the time between them goes with nothing else."""
+
+    @staticmethod
+    def visits(days) -> pd.DataFrame:
+        rng = np.random.default_rng(0)
+        admit = pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 1_095, 4_000), unit="D")
+        left = admit + pd.to_timedelta(rng.integers(0, days, 4_000), unit="D")
+        return pd.DataFrame({"admit": admit, "ward": rng.choice(list("AB"), 4_000), "left": left})
+
+    @pytest.mark.parametrize("epsilon", [3.0, None])
+    def test_are_told_with_the_rule_that_keeps_the_time(self, epsilon, caplog):
+        with caplog.at_level("WARNING"):
+            TabGAN(epsilon, random_state=0).fit(self.visits(12))
+        (text,) = (r.getMessage() for r in caplog.records if "close together" in r.getMessage())
+        assert "'admit' and 'left'" in text
+        assert "{column: left, equals: admit + time_between}" in text
+
+    @pytest.mark.parametrize("days", [400, 1_000])
+    def test_others_are_not(self, days, caplog):
+        with caplog.at_level("WARNING"):
+            TabGAN(3.0, random_state=0).fit(self.visits(days))
+        assert "close together" not in caplog.text
+
+    def test_nor_are_those_that_a_rule_computes(self, caplog):
+        df = self.visits(12)
+        df["time_between"] = df["left"] - df["admit"]
+        schema = Schema(rules=[Formula("left", "admit + time_between")])
+        with caplog.at_level("WARNING"):
+            sample = TabGAN(3.0, schema=schema, random_state=0).fit(df).sample(500)
+        assert "close together" not in caplog.text
+        assert (sample["left"] - sample["admit"]).dt.days.quantile(0.9) <= 12
