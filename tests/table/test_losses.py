@@ -257,6 +257,24 @@ class TestOfRelease:
             Loss.of_release(loss.to_dict() | changed, ["age"])
 
 
+@pytest.mark.parametrize(
+    ("marks", "share"), [({}, 0.2), ({"<1": 0.0}, 0.1)], ids=["none was released", "one of them was"]
+)
+def test_limits_that_were_not_released_are_told(marks, share):
+    dose = Numeric(
+        name="dose", format="1234.5", marks=marks, bounds=(0, 2), decimals=0, dtype="object", nullable=False
+    )
+    column = coded(dose, [0, 100, 500, 400])
+    line = "dose: {kind: numeric, format: '1234.5', marks: {ND: 0}}"
+    verdict = Verdict(dose, True, "dose: {kind: categorical}", limits=0.2, marks_line=line)
+    encoder = TableEncoder(Schema([dose]), [column])
+    (loss,) = losses_of_release(encoder, N, {"dose": verdict}, {})
+    assert (loss.kind, loss.remedy) == ("converted", line)
+    assert loss.share == pytest.approx(share, abs=0.01)
+    assert f"about {100 * share:.0f}% hold limits such as <0.6 that were not released" in loss.text
+    assert losses_of_release(encoder, N, {"dose": verdict._replace(limits=0.105)}, {}) == () or not marks
+
+
 class TestWords:
     def test_a_lost_target_comes_first(self, caplog):
         y = coded(Categorical(name="y", categories=("x",), dtype="object"), [0, 1_000, np.nan])
