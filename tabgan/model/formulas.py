@@ -280,7 +280,7 @@ class NearFormula(nn.Module):
         shapes = [(lengths[0],), *((length, STEPS + 1) for length in lengths), (), (2 * SIDE,)]
         is_usable = [tuple(each.shape) for each in numbers.values()] == shapes
         is_usable &= all(
-            each.is_floating_point() and bool(each.isfinite().all()) for each in numbers.values()
+            each.dtype == torch.float64 and bool(each.isfinite().all()) for each in numbers.values()
         )
         if not is_usable or not bool((numbers["widths"] >= 0).all() and (numbers["distances"] >= 0).all()):
             raise ValueError("not a formula's numbers")
