@@ -19,8 +19,18 @@ class Nodes:
 
         self.cluster = Cluster()
         self.cluster.add_node(num_cpus=0, object_store_memory=80 * 2**20, include_dashboard=False)
-        self.fill()
-        self.cluster.wait_for_nodes()
+        self.settle()
+
+    def settle(self, seconds: float = 240.0) -> None:
+        """Wait until the head knows of three nodes that run, and of no other."""
+        until = time.monotonic() + seconds
+        while True:
+            self.fill()
+            try:
+                return self.cluster.wait_for_nodes(timeout=10)
+            except TimeoutError:  # one starts, or is not known to have ended, or ends by itself meanwhile
+                if time.monotonic() > until:
+                    raise
 
     def fill(self) -> None:
         """Have three nodes beside the head that run; one may have ended by itself."""
@@ -92,8 +102,7 @@ def _nodes(tmp_path_factory):
 @pytest.fixture
 def nodes(_nodes):
     """Return the cluster, with all of its nodes."""
-    _nodes.fill()
-    _nodes.cluster.wait_for_nodes()
+    _nodes.settle()
     return _nodes
 
 
