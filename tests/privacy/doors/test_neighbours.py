@@ -37,7 +37,8 @@ from tabgan.errors import TabGANError
 from tabgan.fitting import fit as fitting
 from tabgan.fitting import private_draft
 from tabgan.fitting.session import Request, Session
-from tabgan.model import loglinear
+from tabgan.model import loglinear, suggested
+from tabgan.model.tallies import tallies_of
 from tabgan.privacy.accounting import SubsampledGaussian
 from tabgan.privacy.doors import contributions, dpsgd, measured_table, mechanisms
 from tabgan.privacy.doors import release as release_module
@@ -1526,6 +1527,56 @@ def test_rows_that_break_formulas_and_dependences_that_a_fit_finds_move_them_as_
     }
     assert named >= {("year", "seen"), ("total", "casual", "members"), ("code", "label")}
     assert max(moved) == 1.0
+    assert first == second
+
+
+#: Numbers of a row that is far off a formula that all others are near, or has none.
+OFF_A_FORMULA: tuple[tuple[float, float, float], ...] = (
+    (math.inf, -math.inf, math.nan),
+    (1e308, 1e308, -1e308),
+    (-0.0, 0.0, 5e-324),
+    (2.0**60, -1e15, 33.333333),
+)
+
+
+def near_case(odd: tuple[float, float, float], *, is_entity: bool) -> Case:
+    """Return two neighbours, all of whose rows but the further ones lie near a product."""
+    rng, n, n_odd = np.random.default_rng(0), 1_500, 3 if is_entity else 1
+    months, price = rng.integers(1, 73, n).astype(float), (20 + rng.gamma(2.0, 20.0, n)).round(2)
+    paid = (months * price * rng.normal(1.0, 0.04, n)).round(2)
+    rows = np.concatenate([np.stack([months, price, paid], axis=1), np.tile(odd, (n_odd, 1))])
+    df = pd.DataFrame(rows, columns=["months", "price", "paid"])
+    df["group"] = rng.integers(0, 3, len(df))
+    bounds = {"months": (0, 80), "price": (0, 400), "paid": (0, 30_000)}
+    columns = [Numeric(name=name, bounds=ends, decimals=2) for name, ends in bounds.items()]
+    given: dict[str, Any] = {"columns": columns, "target": "group"}
+    if is_entity:
+        df["key"] = pd.Series([f"k{i}" for i in range(n)] + ["extra"] * n_odd, dtype=object)
+        given |= {"entity": "key", "max_rows": 3}
+    return Case(df, np.arange(len(df)) >= n, Schema(**given), False, 60.0, 0, starts_small=False)
+
+
+@pytest.mark.family(keep=1)
+@UNITS
+@pytest.mark.parametrize("odd", OFF_A_FORMULA, ids=["endless", "huge", "tiny", "outside"])
+def test_rows_off_a_near_formula_move_its_table_as_declared(is_entity, odd, monkeypatch):
+    """Each has a cell of its own row alone, or none: nothing is raised or warned of, whatever its numbers are."""
+    tallies: list[str] = []
+
+    def watched(*args):
+        found = tallies_of(*args)
+        tallies.extend(type(tally.places).__name__ for tally in found)
+        return found
+
+    monkeypatch.setattr(fitting, "tallies_of", watched)
+    monkeypatch.setattr(suggested, "MOST_APART", 0.9)  # the generator is fitted roughly
+    case = near_case(odd, is_entity=is_entity)
+    first_table, second_table = case.tables()
+    recorder, first = learnt(case, first_table)
+    neighbours, second = learnt(case, second_table, recorder)
+    moved = [share for what, share in compare(recorder, neighbours) if what == PLACES]
+    assert tallies == ["NearFormula"] * 2
+    assert moved in ([0.0], [1.0])
     assert first == second
 
 
