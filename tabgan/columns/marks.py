@@ -31,6 +31,9 @@ _MOST_DIGITS, _FEW_DIGITS, _MOST_DECIMALS, _FINEST, _MOST_ZEROS = 999, 99, 2, 4,
 #: Limits for each number at most: beyond, all are categories, as in an answer scale from ``<1`` to ``5+``.
 MOST_LIMITS = 0.5
 
+#: Characters of a mark at most.
+LONGEST = 100
+
 #: The most limits that are found, and counts that those of one, two and three digits need, in ones that are sure: noise
 #: standard deviations of 4.5, 5 and 5.5. Among 45,000 limits that no row has, noise passes them once in 100 columns.
 MOST, _SURER = 50, (1.0, 5.0 / 4.5, 5.5 / 4.5)
@@ -39,6 +42,11 @@ _NUMBER = r"(?:0|[1-9][0-9]*)(?:[.,][0-9]+)?|[.,][0-9]+"
 _LIMIT = re.compile(f"((?:<=|>=|[<>≤≥]) ?)({_NUMBER})|({_NUMBER})(\\+)")
 _THOUSANDS = re.compile(".*,[0-9]{3}")
 _FLAG = re.compile(r"(.*[0-9+]) ?(?:\*{1,3}|[†‡§¶]|\((?:[A-Za-z]|HH|LL)\))|(.*[0-9+]) (?:HH|LL|[HL])")
+
+
+def are_valid(marks: Mapping[str, float]) -> bool:
+    """Return true if every mark is short text for a finite number."""
+    return all(0 < len(text.strip()) <= LONGEST and math.isfinite(each) for text, each in marks.items())
 
 
 def shape_of(text: str) -> str | None:

@@ -67,8 +67,9 @@ class Numeric(LatticeColumn):
             12.5. Samples are written in the same form. Or -1234.5 where negative numbers have another sign, as in
             ``"(1,234.5)"``; a vote finds that sign where decimals are open.
         marks: Numbers that text stands for, such as ``{"<0.6": 0.5, "ND": 0}``, which is written back for them; needs
-            ``format``. Other limits, such as ``<0.7``, are read as their number, and ``1.2*`` as 1.2. Where decimals
-            are open, a vote finds the limits that many rows have: ``{}`` has it look for them. ``None`` reads none.
+            ``format``; those beyond the bounds are clipped. Other limits, such as ``<0.7``, are read as their number,
+            and ``1.2*`` as 1.2. Where decimals are open, a vote finds the limits that many rows have: ``{}`` has it
+            look for them. ``None`` reads none.
         multiple_of: Values are multiples of it, such as 0.25 or 1000; ``None`` for all numbers with ``decimals``.
         is_widened: True if a column of float64 holds numbers that were float32 before, 2.0399999618530273 for 2.04, and
             samples are to; the vote on decimals finds it for columns of open precision.
@@ -109,9 +110,10 @@ class Numeric(LatticeColumn):
             raise ValueError(
                 "marks: needs format: '1234.5', or as the column writes it, without other signs."
             )
-        low, high = self.bounds or (-math.inf, math.inf)
-        if any(not text.strip() or not low <= number <= high for text, number in (self.marks or {}).items()):
-            raise ValueError("marks: expected text, and for each a finite number within the bounds.")
+        if self.marks is not None and not marks.are_valid(self.marks):
+            raise ValueError(
+                f"marks: expected text of 1 to {marks.LONGEST} characters, and for each a finite number."
+            )
         step, decimals = self.multiple_of, self.decimals
         if step and decimals is not None and round(step, decimals) != step:
             raise ValueError(f"decimals: {decimals} cannot hold multiple_of: {step}. Leave it out.")

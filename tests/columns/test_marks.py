@@ -214,13 +214,25 @@ def test_a_draft_reads_marks_as_a_fit_does():
         ({"marks": {"ND": 0}}, "needs format"),
         ({"format": "$1234.5", "marks": {"ND": 0}}, "without other signs"),
         ({"format": "1234.5", "marks": {" ": 0}}, "expected text"),
-        ({"format": "1234.5", "marks": {"ND": 0}, "bounds": (1, 2)}, "within the bounds"),
         ({"format": "1234.5", "marks": {"ND": float("nan")}}, "finite number"),
+        ({"format": "1234.5", "marks": {"ND": float("inf")}}, "finite number"),
+        ({"format": "1234.5", "marks": {"x" * 101: 0}}, "of 1 to 100 characters"),
+        ({"format": "1234.5", "marks": {str(i): 0 for i in range(51)}}, "50"),
     ],
 )
 def test_marks_that_cannot_be_are_refused(keys, said):
     with pytest.raises(SchemaError, match=said):
         Numeric(name="x", **keys)
+
+
+def test_a_mark_beyond_the_bounds_is_clipped_and_a_model_with_one_can_be_loaded():
+    """Noise may hide the end of a range at which a limit lies."""
+    column = Numeric(name="x", format="1234.5", marks={">9": 10}, bounds=(0, 9), decimals=0, dtype="object")
+    encoder = column.encoder()
+    cells = encoder.transform(pd.Series([">9", "3"], dtype=object))
+    assert list(encoder.inverse_transform(cells, np.random.default_rng(0))) == ["9", "3"]
+    schema = Schema([column])
+    assert Schema.from_yaml(schema.to_yaml()) == schema
 
 
 def test_undeclared_marks_of_a_complete_column_are_refused():
