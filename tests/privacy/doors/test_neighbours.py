@@ -1141,6 +1141,89 @@ def test_what_leaves_moves_by_no_more_than_its_line_declares_of_a_few_entities()
     assert max(tally.largest.values()) > 0.99
 
 
+def limits(rng: np.random.Generator, n: int) -> list[str]:
+    """Return numbers of a laboratory, of which some are limits or have a sign beside them."""
+    values, part = [f"{x:.1f}" for x in rng.lognormal(0, 1, n)], rng.random(n) / rng.choice([0.2, 0.4, 1e-9])
+    return [
+        "<0.6" if p < 0.4 else ">10" if p < 0.7 else value + "*" if p < 1 else value
+        for p, value in zip(part, values, strict=True)
+    ]
+
+
+def ages(rng: np.random.Generator, n: int) -> list[str]:
+    return ["85+" if age > 84 else str(age) for age in rng.integers(0, 110, n)]
+
+
+def signed(rng: np.random.Generator, n: int) -> list[str]:
+    """Return amounts, with one of several signs of negative ones."""
+    first, last = [("(", ")"), ("", "-"), ("−", ""), ("-", "")][rng.integers(4)]
+    return [f"{first}{-x:,.2f}{last}" if x < 0 else f"{x:,.2f}" for x in rng.normal(0, 2_000, n)]
+
+
+def with_plus(rng: np.random.Generator, n: int) -> list[str]:
+    return [f"{x:+d}" for x in rng.integers(-9, 10, n)]
+
+
+#: Text that is a limit, has a sign, or nearly so; and such as a declared form with marks can read.
+READ = (
+    "<0.6",
+    "< 0.6",
+    "≤0.5",
+    ">1000",
+    "85+",
+    "1.2*",
+    "1.2 (H)",
+    "<0.6 (L)",
+    "−5",
+    "+5",
+    "(5)",
+    ".5",
+    "-0",
+    "ND",
+    None,
+)
+MARKED_TEXT = (
+    *READ,
+    "<" + "9" * 400,
+    "<0." + "0" * 400 + "1",
+    "9" * 5_000 + "*",
+    "5*" * 1_000,
+    "(" * 3_000 + "5" + ")" * 3_000,
+    "--5",
+    "((5))",
+    "(-5)",
+    "-<0.6",
+    "+" + "9" * 30,
+    "<0,6",
+    "1.234,56-",
+    "<٣",
+    "<0.6\0",
+    "$-5",
+    "EUR 5.00",
+    *TEXT[:6],
+)
+MARKS = NUMERIC | {"format": "1234.5", "marks": {"ND": 0.0}}
+MARKED_KINDS = {
+    "limits": Kind(object, limits, MARKED_TEXT, (None,), (None,)),
+    "declared limits": Kind(
+        object, limits, READ, (MARKS, MARKS | {"bounds": (0, 5)}, MARKS | {"decimals": 1}), (None,)
+    ),
+    "top codes": Kind(object, ages, MARKED_TEXT, (None,), (None,)),
+    "signed": Kind(object, signed, MARKED_TEXT, (None,), (None,)),
+    "with a plus": Kind(object, with_plus, MARKED_TEXT, (None,), (None,)),
+}
+
+
+@pytest.mark.family(keep=1)
+@UNITS
+def test_limits_and_signs_of_numbers_move_no_more_than_other_text(is_entity, monkeypatch):
+    """Each cell has one vote, of its kind and of its decimals, whatever it looks like."""
+    monkeypatch.setitem(globals(), "NEEDS_TEXT", NEEDS_TEXT | set(MARKED_KINDS))
+    tally = fuzz(12, 77, is_entity=is_entity, kinds=MARKED_KINDS)
+    assert {"kind of the values", "decimals or resolution"} <= set(tally.largest)
+    assert max(tally.largest.values()) > 0.99
+
+
 @pytest.mark.slow
 @UNITS
 @pytest.mark.parametrize("seed", range(2))
