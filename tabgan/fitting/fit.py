@@ -149,12 +149,12 @@ def _place(
         tallies = tallies_of(on_cpu, measured.encoder, rng)
     if not tallies:
         return
-    cells = {measured.encoder.names[tally.position]: tally.cells for tally in tallies}
+    cells = [(measured.encoder.names[tally.position], tally.cells) for tally in tallies]
     tables = measure_places(cells, SHAPE, (rows.codes, rows.places), measurer)
     noise = session.request.plan.noise_stddev("places", len(tallies))
     for tally, table in zip(tallies, tables or (), strict=bool(tables)):
         found = tally.places.with_table(table, noise)
-        if found is not None:
+        if found is not None and str(tally.position) not in generator.places:  # a formula comes first
             generator.place(tally.position, found)
     if tables:
         exists = [column.exists for column in measured.encoder.columns]

@@ -84,9 +84,10 @@ class PlaceTally:
 
 
 def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator) -> list[PlaceTally]:
-    """Return a table for each column that others push, in order: post-processing of released numbers.
+    """Return tables of the columns that others push, or may give, in order: post-processing of released numbers.
 
-    Columns with a critic have none: their conditionals are not sums of weights.
+    A column may have two: that of a formula comes first, and counts if it bears the formula out. Columns with a critic
+    have none: their conditionals are not sums of weights.
 
     Args:
         generator: The generator, on the CPU.
@@ -103,9 +104,12 @@ def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator
             continue
         is_excluded = torch.as_tensor(~encoder.columns[position].exists)
         formula = suggested_formula(encoder, position, drawn, within)
-        chosen = formula or _pushed(generator, encoder, position, drawn)
-        if chosen is not None:
-            found.append(PlaceTally(generator, position, chosen, is_excluded))
+        pushed = _pushed(generator, encoder, position, drawn)
+        found += [
+            PlaceTally(generator, position, each, is_excluded)
+            for each in (formula, pushed)
+            if each is not None
+        ]
     return found
 
 

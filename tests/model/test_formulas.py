@@ -145,7 +145,10 @@ class TestWhatItGives:
         df = bills(8_000)
         model = fitted(df, epsilon=3.0)
         assert formulas_of(model) == {"paid": "months * price"}
-        assert [each.columns for each in model.privacy_.entries if each.what == PLACES] == [("paid",)]
+        lines = [each for each in model.privacy_.entries if each.what == PLACES]
+        assert {each.columns for each in lines} == {("paid",)}  # two where other columns push it, too
+        spent = sum(each.noise_multiplier**-2 for each in lines)
+        assert spent == pytest.approx(model.plan_.shares["places"] * model.plan_.mu**2)
         assert off(model.sample(8_000)).quantile(0.8) < 0.15
         assert off(without_places(model).sample(8_000)).quantile(0.8) > 0.3
 
@@ -157,7 +160,11 @@ class TestWhatItGives:
         nearby = (product.rank() + rng.normal(0, 900, N)).rank().astype(int) - 1
         df["paid"] = product.sort_values().to_numpy()[nearby]
         assert np.corrcoef(df["paid"], product)[0, 1] > 0.7
-        assert formulas_of(fitted(df)) == {}
+        model = fitted(df)
+        assert formulas_of(model) == {}
+        assert isinstance(
+            model._fitted.generator.places_at(2), Places
+        )  # as pairs push it: it has a table of its own
 
     def test_conditions_reach_into_it(self, model):
         """Rows under a condition on a part, and on the result, are as close."""

@@ -98,25 +98,25 @@ def measure_pairs(
 
 
 def measure_places(
-    cells: Mapping[str, Cells], shape: tuple[int, int], measured: Sequence[np.ndarray], measurer: Measurer
+    cells: Sequence[tuple[str, Cells]], shape: tuple[int, int], rows: Sequence[np.ndarray], measurer: Measurer
 ) -> list[np.ndarray] | None:
-    """Return a noisy table of places for each column; ``None`` if interruptions lost them or used up their share.
+    """Return noisy tables of places of columns; ``None`` if interruptions lost them or used up their share.
 
     **Guarantee.** A row is in at most one cell of a table, by its own codes and places and by released numbers: L2
     sensitivity ``max_rows``, charged before a row is read. Together they spend the stage ``places``.
     """
     plan, size = measurer.privacy_filter.plan, math.prod(shape)
     noise, unit = plan.noise_multiplier("places", len(cells)), plan.unit.max_rows
-    lines = [Release("marginals", PLACES, (name,), GAUSSIAN, noise, sensitivity=unit) for name in cells]
+    lines = [Release("marginals", PLACES, (name,), GAUSSIAN, noise, sensitivity=unit) for name, _ in cells]
 
     def counts(cell: Cells) -> np.ndarray:
-        found = cell(*measured)
-        if found.shape != measured[0].shape[:1]:
+        found = cell(*rows)
+        if found.shape != rows[0].shape[:1]:
             raise PrivacyError(f"{PLACES}: expected one cell a row. Nothing was released.")
         return np.bincount(found[(found >= 0) & (found < size)], minlength=size).reshape(shape)
 
     try:
-        return measurer.counts(lines, [partial(counts, cell) for cell in cells.values()], is_dispensable=True)
+        return measurer.counts(lines, [partial(counts, cell) for _, cell in cells], is_dispensable=True)
     except BudgetExceededError:  # nothing was charged, and no row was read
         return None
 

@@ -255,7 +255,7 @@ class TestPlaces:
         codes = table(600)
         places = np.random.default_rng(1).random(codes.shape)
         measurer = measurer or Measurer(PrivacyFilter(plan))
-        cells = dict.fromkeys(["a", "b"][:n], first_codes)
+        cells = [(name, first_codes) for name in ["a", "b"][:n]]
         exact = np.bincount(first_codes(codes, places)[codes[:, 0] < 2], minlength=60).reshape(self.SHAPE)
         return (
             measure_places(cells, self.SHAPE, (codes, places), measurer),
@@ -294,7 +294,7 @@ class TestPlaces:
         measurer = Measurer(PrivacyFilter(make_plan(1.0, 1e-6)))
         with pytest.raises(RuntimeError, match="read"):
             measure_places(
-                {"a": lambda *_: (_ for _ in ()).throw(RuntimeError("read"))},
+                [("a", lambda *_: (_ for _ in ()).throw(RuntimeError("read")))],
                 (2, 2),
                 (table(9), table(9)),
                 measurer,
@@ -314,7 +314,7 @@ class TestPlaces:
     def test_other_than_one_cell_a_row_is_refused(self):
         measurer = Measurer(PrivacyFilter(make_plan(1.0, 1e-6)))
         with pytest.raises(PrivacyError, match="one cell a row"):
-            measure_places({"a": lambda codes, _: codes.ravel()}, (2, 2), (table(9), table(9)), measurer)
+            measure_places([("a", lambda codes, _: codes.ravel())], (2, 2), (table(9), table(9)), measurer)
 
     def test_their_share_is_kept_from_the_pairs(self):
         plan = make_plan(1.0, 1e-6, n_targets=0)

@@ -501,7 +501,7 @@ def step(case: Case, fitted: Fit, unit: PrivacyUnit, first: Recorder | None = No
         dpsgd.measure_gain(
             lambda rows: size * (1.0 - 2.0 * (rows[:, 0] % 2)), 0.5, codes, "target", measurer, device
         )
-        cells = {"target": lambda rows, places: (rows[:, 0] * 7 + places[:, 0]) % 13 - 1}
+        cells = [("target", lambda rows, places: (rows[:, 0] * 7 + places[:, 0]) % 13 - 1)]
         measure_places(cells, (3, 4), (codes.astype(np.int64), codes % 5), measurer)
     return recorder
 
