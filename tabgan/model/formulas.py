@@ -9,6 +9,8 @@ together than pairs tell, the column is drawn at such a distance from the formul
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -35,9 +37,6 @@ SCALED = (0, 1, 2, 6, 7)
 #: Cells on either side of no distance, which widen from the first, of 1/240 of all ranks, to the last, of 1/6.
 SIDE = 24
 _GROWTH = 4.5
-
-#: Cells of the ranks of one row's distribution.
-RANKS = 128
 
 #: Known places within a code, from its begin to its end.
 STEPS = 64
@@ -66,6 +65,62 @@ def _ends_of_distances() -> np.ndarray:
 
 #: Bounds of the cells of distances between ranks.
 DISTANCES = _ends_of_distances()
+
+
+@dataclass(frozen=True)
+class NearDistribution(PlaceDistribution):
+    """A distribution whose ``u`` lies at a distance from a row's rank; it is even where there is no rank.
+
+    Attributes:
+        rank: ``(rows,)`` ranks that a formula gives; NaN for none.
+        bounds: ``(cells + 1,)`` bounds of the cells of distances, from -1 to 1.
+        below: ``(cells + 1,)`` shares of rows with a smaller distance, which rise from 0 to 1.
+    """
+
+    rank: torch.Tensor
+    bounds: torch.Tensor
+    below: torch.Tensor
+
+    def reached(self, u: torch.Tensor) -> torch.Tensor:
+        first, whole = self._ends()
+        return torch.where(self._has_none, u, (self._below(u) - first) / whole)
+
+    def density(self, u: torch.Tensor) -> torch.Tensor:
+        cell = self._cell(u)
+        own = (self.below[cell + 1] - self.below[cell]) / (self.bounds[cell + 1] - self.bounds[cell])
+        return torch.where(self._has_none, 1.0, own / self._ends()[1])
+
+    def between(self, low: torch.Tensor, high: torch.Tensor, widths: torch.Tensor) -> torch.Tensor:
+        is_within = self._cell(low) == self._cell(high)
+        return torch.where(is_within, self.density(low) * widths, self.reached(high) - self.reached(low))
+
+    def drawn_between(self, low: torch.Tensor, high: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+        first, last = self._below(torch.stack([low, high], dim=1)).unbind(1)
+        near = self._own_rank[:, 0] + _interpolated(self.below, self.bounds, first + part * (last - first))
+        u = torch.where(self.rank.isnan(), low + part * (high - low), near)
+        return torch.minimum(torch.maximum(u, low), high)
+
+    def of_rows(self, rows: torch.Tensor) -> Self:
+        return type(self)(self.shares[rows], self.rank[rows], self.bounds, self.below)
+
+    @property
+    def _has_none(self) -> torch.Tensor:
+        return self.rank.isnan()[:, None]
+
+    @property
+    def _own_rank(self) -> torch.Tensor:
+        return self.rank.nan_to_num(0.5)[:, None]
+
+    def _below(self, u: torch.Tensor) -> torch.Tensor:
+        return _interpolated(self.bounds, self.below, u - self._own_rank)
+
+    def _cell(self, u: torch.Tensor) -> torch.Tensor:
+        return torch.bucketize(u - self._own_rank, self.bounds[1:-1], right=True)
+
+    def _ends(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Return ``(rows, 1)`` the share of distances that would lead below 0, and of those that stay in [0, 1]."""
+        first = self._below(torch.zeros_like(self._own_rank))
+        return first, self._below(torch.ones_like(self._own_rank)) - first
 
 
 class NearFormula(nn.Module):
@@ -162,12 +217,7 @@ class NearFormula(nn.Module):
         del weights
         shares = self._shares(logits)
         rank = self._rank(shares, *place_of(self.knots, self.computed(codes, places)))
-        bounds, below = self._distances()
-        even = torch.linspace(0.0, 1.0, RANKS + 1, dtype=torch.float64, device=logits.device)
-        levels = _interpolated(bounds, below, even - rank.nan_to_num(0.5)[:, None])
-        first, last = levels[:, :1], levels[:, -1:]
-        levels = (levels - first) / (last - first)
-        return PlaceDistribution(shares, torch.where(rank.isnan()[:, None], even, levels))
+        return NearDistribution(shares, rank, *self._distances())
 
     def masses(
         self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]
@@ -184,18 +234,13 @@ class NearFormula(nn.Module):
         rng: torch.Generator,
     ) -> tuple[torch.Tensor, torch.Tensor]:
         """Return ``(batch,)`` codes of values and places within them."""
-        del weights
-        shares = self._shares(logits)
-        rank = self._rank(shares, *place_of(self.knots, self.computed(codes, places)))
-        bounds, below = self._distances()
-        ends = _interpolated(bounds, below, torch.stack([-rank, 1.0 - rank]).nan_to_num(0.0))
-        part = torch.rand(len(rank), generator=rng, device=logits.device, dtype=torch.float64)
-        near = rank + _interpolated(below, bounds, ends[0] + part * (ends[1] - ends[0]))
-        u = torch.where(rank.isnan(), part, near).clamp(0.0, 1.0)[:, None]
-        until = shares.cumsum(1)
-        own = torch.searchsorted(until, u, right=True).clamp_max(shares.shape[1] - 1)
-        share = shares.gather(1, own)
-        place = ((u - until.gather(1, own) + share) / share.clamp_min(1e-300)).clamp(0.0, 1.0)
+        found = self.distribution(logits, codes, places, weights)
+        part = torch.rand(len(logits), generator=rng, device=logits.device, dtype=torch.float64)
+        u = found.drawn_between(torch.zeros_like(part), torch.ones_like(part), part)[:, None]
+        ends = found.ends
+        own = torch.searchsorted(ends, u, right=True).clamp_max(ends.shape[1] - 1)
+        share = found.shares.gather(1, own)
+        place = ((u - ends.gather(1, own) + share) / share.clamp_min(1e-300)).clamp(0.0, 1.0)
         return own.squeeze(1) + self.values[0], place.squeeze(1).float()
 
     def cells(

@@ -15,8 +15,10 @@ References:
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 import torch
@@ -39,26 +41,21 @@ _LEAST_VARIANCE = 1e-9
 
 
 @dataclass(frozen=True)
-class PlaceDistribution:
+class PlaceDistribution(ABC):
     """The joint distribution of a column's codes and the places within them, row by row.
+
+    A number ``u`` in [0, 1) determines both.
 
     Attributes:
         shares: ``(rows, values)`` shares of the codes of values where ``u`` is uniform.
-        levels: ``(rows, cells + 1)`` probabilities that ``u`` lies below each bound of its cells, from 0 to 1.
     """
 
     shares: torch.Tensor
-    levels: torch.Tensor
 
     @property
     def ends(self) -> torch.Tensor:
         """``(rows, values)`` the ``u`` at which each code ends."""
         return self.shares.cumsum(1).clamp_max(1.0)
-
-    @property
-    def cells(self) -> int:
-        """Number of cells of ``u``."""
-        return self.levels.shape[1] - 1
 
     @property
     def masses(self) -> torch.Tensor:
@@ -70,42 +67,74 @@ class PlaceDistribution:
         """Return ``(rows, k)`` the ``u`` of ``k`` codes of values, counted from their first, and places within them."""
         return (self.ends[:, values] + (places - 1.0) * self.shares[:, values]).clamp(0.0, 1.0)
 
-    def reached(self, u: torch.Tensor) -> torch.Tensor:
-        """Return ``(rows, k)`` probabilities of values below each of ``(rows, k)`` numbers ``u``."""
-        below = (u * self.cells).floor().long().clamp_max(self.cells - 1)
-        low, high = self.levels.gather(1, below), self.levels.gather(1, below + 1)
-        return low + (u * self.cells - below) * (high - low)
-
-    def between(self, low: torch.Tensor, high: torch.Tensor, widths: torch.Tensor) -> torch.Tensor:
-        """Return ``(rows, k)`` probabilities between two ``u`` that are ``widths`` apart.
-
-        Within one cell of ``u`` it is a product: of a narrow stretch, the difference of two sums would be nothing.
-        """
-        cell, end = ((each * self.cells).floor().long().clamp_max(self.cells - 1) for each in (low, high))
-        density = (self.levels.gather(1, cell + 1) - self.levels.gather(1, cell)) * self.cells
-        return torch.where(cell == end, density * widths, self.reached(high) - self.reached(low))
-
-    def drawn_between(self, low: torch.Tensor, high: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
-        """Return ``(rows,)`` the ``u`` that a ``part``, in [0, 1], of the probability between two others lies below."""
-        ends = self.reached(torch.stack([low, high], dim=1))
-        wanted = ends[:, :1] + part[:, None] * (ends[:, 1:] - ends[:, :1])
-        cell = (torch.searchsorted(self.levels, wanted, right=True) - 1).clamp(0, self.cells - 1)
-        first, last = self.levels.gather(1, cell), self.levels.gather(1, cell + 1)
-        u = (cell + (wanted - first) / (last - first).clamp_min(1e-300)) / self.cells
-        return torch.minimum(torch.maximum(u.squeeze(1), low), high)
-
     def log_density(self, values: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
         """Return ``(rows,)`` logs of the density of each row's code, counted from the first, and place within it."""
         at = values[:, None]
         own = self.shares.gather(1, at)
         u = self.ends.gather(1, at) + (places[:, None] - 1.0) * own
-        cell = (u * self.cells).floor().long().clamp(0, self.cells - 1)
-        density = (self.levels.gather(1, cell + 1) - self.levels.gather(1, cell)) * self.cells
-        return (own * density).log().squeeze(1)
+        return (own * self.density(u)).log().squeeze(1)
 
-    def of_rows(self, rows: torch.Tensor) -> PlaceDistribution:
+    @abstractmethod
+    def reached(self, u: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows, k)`` probabilities of values below each of ``(rows, k)`` numbers ``u``."""
+
+    @abstractmethod
+    def density(self, u: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows, k)`` densities of ``(rows, k)`` numbers ``u``."""
+
+    @abstractmethod
+    def between(self, low: torch.Tensor, high: torch.Tensor, widths: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows, k)`` probabilities between two ``u`` that are ``widths`` apart.
+
+        Of a narrow stretch, the difference of two sums would be nothing: there it is the density times the width.
+        """
+
+    @abstractmethod
+    def drawn_between(self, low: torch.Tensor, high: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+        """Return ``(rows,)`` the ``u`` that a ``part``, in [0, 1], of the probability between two others lies below."""
+
+    @abstractmethod
+    def of_rows(self, rows: torch.Tensor) -> Self:
         """Return the distribution of some rows."""
-        return PlaceDistribution(self.shares[rows], self.levels[rows])
+
+
+@dataclass(frozen=True)
+class PushedDistribution(PlaceDistribution):
+    """A distribution whose ``u`` is even within cells of equal width.
+
+    Attributes:
+        levels: ``(rows, LEVELS + 1)`` probabilities that ``u`` lies below each bound of its cells, from 0 to 1.
+    """
+
+    levels: torch.Tensor
+
+    def reached(self, u: torch.Tensor) -> torch.Tensor:
+        below = _cell(u)
+        low, high = self.levels.gather(1, below), self.levels.gather(1, below + 1)
+        return low + (u * LEVELS - below) * (high - low)
+
+    def density(self, u: torch.Tensor) -> torch.Tensor:
+        cell = _cell(u)
+        return (self.levels.gather(1, cell + 1) - self.levels.gather(1, cell)) * LEVELS
+
+    def between(self, low: torch.Tensor, high: torch.Tensor, widths: torch.Tensor) -> torch.Tensor:
+        is_within = _cell(low) == _cell(high)
+        return torch.where(is_within, self.density(low) * widths, self.reached(high) - self.reached(low))
+
+    def drawn_between(self, low: torch.Tensor, high: torch.Tensor, part: torch.Tensor) -> torch.Tensor:
+        ends = self.reached(torch.stack([low, high], dim=1))
+        wanted = ends[:, :1] + part[:, None] * (ends[:, 1:] - ends[:, :1])
+        cell = (torch.searchsorted(self.levels, wanted, right=True) - 1).clamp(0, LEVELS - 1)
+        first, last = self.levels.gather(1, cell), self.levels.gather(1, cell + 1)
+        u = (cell + (wanted - first) / (last - first).clamp_min(1e-300)) / LEVELS
+        return torch.minimum(torch.maximum(u.squeeze(1), low), high)
+
+    def of_rows(self, rows: torch.Tensor) -> Self:
+        return type(self)(self.shares[rows], self.levels[rows])
+
+
+def _cell(u: torch.Tensor) -> torch.Tensor:
+    return (u * LEVELS).floor().long().clamp(0, LEVELS - 1)
 
 
 class Places(nn.Module):
@@ -217,7 +246,7 @@ class Places(nn.Module):
         """Return the distribution by which :meth:`draw` draws codes and places, given the logits of the values."""
         levels = self.copula[self.cell(self.push(logits, codes, places, weights))].double().cumsum(1)
         shares = torch.softmax(logits.double(), dim=1)
-        return PlaceDistribution(shares, torch.nn.functional.pad(levels / levels[:, -1:], (1, 0)))
+        return PushedDistribution(shares, torch.nn.functional.pad(levels / levels[:, -1:], (1, 0)))
 
     def draw(
         self,
