@@ -1021,7 +1021,7 @@ def test_a_seed_that_was_left_open_is_drawn_once_for_a_checkpoint(folder, monkey
 @pytest.mark.family
 def test_what_only_the_release_knows_is_told_and_kept(tmp_path, no_sync):
     rng, n = np.random.default_rng(0), 2_000
-    hours = np.where(rng.random(n) > 0.05, np.round(rng.normal(40, 9, n), 1).astype(str), "<5")
+    hours = np.where(rng.random(n) > 0.05, np.round(rng.normal(40, 9, n), 1).astype(str), "n/k")
     df = pd.DataFrame(
         {"hours": hours.astype(object), "days": rng.integers(0, 400, n).astype(str).astype(object)}
     )
