@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple, Self
 
 import numpy as np
 import torch
@@ -15,8 +18,14 @@ from tabgan.table.placing import columns_of_numbers, numbers_within
 #: Factors between units: powers of ten, and parts of years and hours.
 FACTORS = (1.0, *(10.0**power for power in (-4, -3, -2, -1, 1, 2, 3, 4)), 12.0, 1 / 12, 60.0, 1 / 60)
 
-#: Most columns that are tried, those that go most with the column; two of them at a time.
-MOST_INPUTS = 8
+#: Most formulas of a table: each takes a part of the budget for tables of places.
+MOST_FORMULAS = 4
+
+#: Most columns that are tried for one, those that go most with it; two of them at a time.
+MOST_INPUTS = 6
+
+#: Rows of which the quartiles tell if a formula is worth a closer look.
+GLANCE = 512
 
 #: The least share of a column's rows in which a formula gives a number.
 LEAST_GIVEN = 0.5
@@ -29,53 +38,126 @@ MOST_APART, LEAST_TOGETHER = 0.1, 0.4
 MOST_ALIKE = 0.998
 
 
-def suggested_formula(
-    encoder: TableEncoder, position: int, drawn: torch.Tensor, within: torch.Tensor
-) -> NearFormula | None:
-    """Return the formula of two earlier columns that may give a column's numbers; ``None`` if none may.
+def suggested_formulas(
+    encoder: TableEncoder, positions: Sequence[int], drawn: torch.Tensor, within: torch.Tensor
+) -> dict[int, NearFormula]:
+    """Return the few formulas of two earlier columns that may best give a column's numbers, by the column's position.
 
-    In rows of the generator its results are distributed as the column's numbers, and go with them as far as tables of
-    pairs tell. Post-processing of released numbers.
+    In rows of the generator their results are distributed as the column's numbers, and go with them as far as tables
+    of pairs tell. Post-processing of released numbers.
 
     Args:
         encoder: The table's encoder.
-        position: The column's.
+        positions: Those of the columns that are asked for.
         drawn: ``(rows, columns)`` codes that the generator drew.
         within: ``(rows, columns)`` places within them.
     """
-    known = [each for each in columns_of_numbers(encoder) if each <= position]
-    if len(known) < 3 or known[-1] != position:
-        return None
-    numbers = {each: _numbers(encoder, each, drawn, within) for each in known}
-    knots, own = torch.as_tensor(numbers_within(encoder.columns[position], STEPS)), numbers.pop(position)
-    widths = _widths(encoder, position)
-    rank = _rank(knots, widths, own)
-    together = {each: abs(_correlation(values, rank)) for each, values in numbers.items()}
-    inputs = sorted(sorted(together, key=lambda each: -together[each])[:MOST_INPUTS])
-    best, chosen = MOST_APART, None
+    known = columns_of_numbers(encoder)
+    columns = {each: _Numbers.of(encoder, each, drawn, within) for each in known}
+    together = _together(list(columns.values()))
+    found = []
+    for i, position in enumerate(known):
+        if i >= 2 and position in positions:
+            nearest = sorted(torch.argsort(-together[i, :i], stable=True)[:MOST_INPUTS].tolist())
+            best = _best(columns[position], {known[j]: columns[known[j]] for j in nearest})
+            found += [] if best is None else [(best.apart, position, best)]
+    return {
+        position: _formula(encoder, position, each, drawn, within)
+        for _, position, each in sorted(found, key=lambda each: each[:2])[:MOST_FORMULAS]
+    }
+
+
+@dataclass(frozen=True)
+class _Numbers:
+    """Numbers of a column in rows of the generator.
+
+    Attributes:
+        knots: ``(values, STEPS + 1)`` numbers within its codes.
+        widths: ``(values,)`` released shares of these.
+        numbers: ``(rows,)`` numbers, NaN for none.
+        ordered: The numbers that there are, ascending.
+    """
+
+    knots: torch.Tensor
+    widths: torch.Tensor
+    numbers: torch.Tensor
+    ordered: torch.Tensor
+
+    @classmethod
+    def of(cls, encoder: TableEncoder, position: int, drawn: torch.Tensor, within: torch.Tensor) -> Self:
+        """Return the numbers of one column."""
+        column, values = encoder.columns[position], encoder.columns[position].values
+        knots = torch.as_tensor(numbers_within(column, STEPS))
+        numbers = numbers_of(knots, drawn[:, position], within[:, position], values.start, values.stop - 1)
+        return cls(knots, _widths(encoder, position), numbers, numbers[numbers.isfinite()].sort().values)
+
+    def rank(self, numbers: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch,)`` ranks of numbers among released counts."""
+        code, place = place_of(self.knots, numbers)
+        return self.widths.cumsum(0)[code] + (place - 1.0) * self.widths[code]
+
+    def factor(self, ordered: torch.Tensor) -> float:
+        """Return the factor of a unit by which numbers in ascending order are nearest to these, by their middles."""
+        if not len(ordered) or not len(self.ordered):
+            return 1.0
+        return _factor(float(ordered[len(ordered) // 2]), float(self.ordered[len(self.ordered) // 2]))
+
+    def may_be(self, ordered: torch.Tensor) -> bool:
+        """Return true if some numbers in ascending order have about the quartiles of these."""
+        if len(ordered) < 4 or not len(self.ordered):
+            return False
+        parts = torch.tensor([0.25, 0.5, 0.75])
+        quartiles = ordered[(parts * len(ordered)).long()]
+        low, high = (torch.searchsorted(self.ordered, quartiles, right=side) for side in (False, True))
+        near = torch.minimum(torch.maximum(parts * len(self.ordered), low), high) / len(self.ordered)
+        return bool((near - parts).abs().max() <= 1.5 * MOST_APART)
+
+
+class _Best(NamedTuple):
+    """A formula, and how far apart its results and a column's numbers are distributed."""
+
+    apart: float
+    pair: tuple[int, int]
+    operation: int
+    factor: float
+
+
+def _best(own: _Numbers, inputs: Mapping[int, _Numbers]) -> _Best | None:
+    """Return the formula of two columns whose results are distributed most like a column; ``None`` for none."""
+    best, rank = None, own.rank(own.numbers)
     for pair in itertools.combinations(inputs, 2):
         for operation, (_, function) in enumerate(OPERATIONS):
-            result = function(*(numbers[each] for each in pair))
+            some = function(*(inputs[each].numbers[:GLANCE] for each in pair))
+            ordered = some[some.isfinite()].sort().values
+            factor = own.factor(ordered) if operation in SCALED else 1.0
+            if not own.may_be(factor * ordered):
+                continue
+            result = factor * function(*(inputs[each].numbers for each in pair))
             result = torch.where(result.isfinite(), result, torch.nan)
-            factor = _factor(result, own) if operation in SCALED else 1.0
-            result = factor * result
-            apart = _distance(_rank(knots, widths, result), rank)
-            if apart < best and not any(
-                abs(_correlation(result, numbers[each])) > MOST_ALIKE for each in pair
+            apart = _distance(own.rank(result), rank)
+            if apart < (MOST_APART if best is None else best.apart) and not any(
+                abs(_correlation(result, inputs[each].numbers)) > MOST_ALIKE for each in pair
             ):  # else one of the two decides, and tables of places follow it
-                best, chosen = apart, (pair, operation, factor)
-    if chosen is None:
-        return None
-    formula = _formula(encoder, position, *chosen)
-    cells = formula.cells(torch.zeros(len(drawn), len(widths)), drawn, within, position)
-    formula.distances.copy_(torch.bincount(cells[cells >= 0], minlength=2 * SIDE) / len(drawn))
-    return formula
+                best = _Best(apart, pair, operation, factor)
+    return best
 
 
-def _factor(result: torch.Tensor, numbers: torch.Tensor) -> float:
-    """Return the factor of a unit by which a formula's results are nearest to a column's numbers, by their middles."""
-    middle, wanted = (float(each.nanmedian()) for each in (result, numbers))
-    if not middle * wanted > 0:
+def _together(columns: Sequence[_Numbers]) -> torch.Tensor:
+    """Return ``(columns, columns)`` sizes of the correlations of ranks, a missing number having the middle one."""
+    if not columns:
+        return torch.zeros(0, 0)
+    ranks = []
+    for each in columns:
+        is_there = each.numbers.isfinite()
+        own = torch.zeros(len(is_there), dtype=torch.float64)
+        own[is_there] = _ranks(each.numbers[is_there]) - len(each.ordered)
+        ranks.append(own)
+    return torch.corrcoef(torch.stack(ranks)).reshape(len(columns), -1).nan_to_num(0.0).abs()
+
+
+def _factor(middle: float, wanted: float) -> float:
+    """Return the factor of a unit that brings a number nearest to another; 1 if they differ in sign."""
+    if not (middle > 0 < wanted or middle < 0 > wanted):
         return 1.0
     missing = math.log(abs(wanted)) - math.log(abs(middle))  # their ratio may be no number
     return min(FACTORS, key=lambda factor: abs(math.log(factor) - missing))
@@ -85,12 +167,13 @@ def _distance(result: torch.Tensor, rank: torch.Tensor) -> float:
     """Return the distance of the distributions of a formula's and a column's ranks; 1 if the two hardly go together."""
     both = result.isfinite() & rank.isfinite()
     share = int(both.sum()) / max(int(rank.isfinite().sum()), 1)
-    if share < LEAST_GIVEN or _correlation(result, rank) < LEAST_TOGETHER:
+    if share < LEAST_GIVEN:
         return 1.0
     first, second = result[both].sort().values, rank[both].sort().values
     line = torch.cat([first, second])
     below = [torch.searchsorted(each, line, right=True) / len(each) for each in (first, second)]
-    return float((below[0] - below[1]).abs().max()) / share
+    apart = float((below[0] - below[1]).abs().max()) / share
+    return apart if apart < MOST_APART and _correlation(result, rank) >= LEAST_TOGETHER else 1.0
 
 
 def _correlation(one: torch.Tensor, other: torch.Tensor) -> float:
@@ -109,12 +192,6 @@ def _ranks(numbers: torch.Tensor) -> torch.Tensor:
     return (torch.searchsorted(line, numbers) + torch.searchsorted(line, numbers, right=True)).double()
 
 
-def _numbers(encoder: TableEncoder, position: int, drawn: torch.Tensor, within: torch.Tensor) -> torch.Tensor:
-    values = encoder.columns[position].values
-    knots = torch.as_tensor(numbers_within(encoder.columns[position], STEPS))
-    return numbers_of(knots, drawn[:, position], within[:, position], values.start, values.stop - 1)
-
-
 def _widths(encoder: TableEncoder, position: int) -> torch.Tensor:
     """Return ``(values,)`` released shares of a column's codes of values."""
     column = encoder.columns[position]
@@ -122,27 +199,24 @@ def _widths(encoder: TableEncoder, position: int) -> torch.Tensor:
     return torch.as_tensor(weights / max(weights.sum(), 1e-300))
 
 
-def _rank(knots: torch.Tensor, widths: torch.Tensor, numbers: torch.Tensor) -> torch.Tensor:
-    """Return ``(batch,)`` ranks of numbers among released counts."""
-    code, place = place_of(knots, numbers)
-    return widths.cumsum(0)[code] + (place - 1.0) * widths[code]
-
-
 def _formula(
-    encoder: TableEncoder, position: int, pair: tuple[int, int], operation: int, factor: float
+    encoder: TableEncoder, position: int, chosen: _Best, drawn: torch.Tensor, within: torch.Tensor
 ) -> NearFormula:
-    """Return a formula without distances yet."""
-    values = encoder.columns[position].values
+    """Return a formula whose distances are those of rows of the generator."""
+    values, pair = encoder.columns[position].values, chosen.pair
     ends = [(encoder.columns[i].values.start, encoder.columns[i].values.stop - 1) for i in pair]
     first, second = (torch.as_tensor(numbers_within(encoder.columns[i], STEPS)) for i in pair)
-    return NearFormula(
+    formula = NearFormula(
         torch.tensor([values.start, values.stop]),
         _widths(encoder, position),
         torch.as_tensor(numbers_within(encoder.columns[position], STEPS)),
         torch.tensor(pair),
         torch.tensor(ends),
         (first, second),
-        operation,
-        factor,
+        chosen.operation,
+        chosen.factor,
         torch.zeros(2 * SIDE, dtype=torch.float64),
     )
+    cells = formula.cells(torch.zeros(len(drawn), values.stop - values.start), drawn, within, position)
+    formula.distances.copy_(torch.bincount(cells[cells >= 0], minlength=2 * SIDE) / len(drawn))
+    return formula

@@ -13,7 +13,7 @@ from tabgan.model.formulas import NearFormula
 from tabgan.model.generator import Generator
 from tabgan.model.places import LEAST_AGREEMENT, LEAST_PUSH, LEAST_PUSHES, LEVELS, PARTNERS, PUSHES, Places
 from tabgan.model.sampling import CodeSampler
-from tabgan.model.suggested import suggested_formula
+from tabgan.model.suggested import suggested_formulas
 from tabgan.table.codes import TableEncoder
 from tabgan.table.placing import may_have_places, placed_columns
 
@@ -98,12 +98,11 @@ def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator
         return []
     drawn = generator.draw(DRAWN, rng)
     within = torch.rand(drawn.shape, generator=rng)
-    found = []
-    for position in placed_columns(encoder):
-        if str(position) in generator.critics:
-            continue
+    placed = [each for each in placed_columns(encoder) if str(each) not in generator.critics]
+    formulas, found = suggested_formulas(encoder, placed, drawn, within), list[PlaceTally]()
+    for position in placed:
         is_excluded = torch.as_tensor(~encoder.columns[position].exists)
-        formula = suggested_formula(encoder, position, drawn, within)
+        formula = formulas.get(position)
         pushed = _pushed(generator, encoder, position, drawn)
         found += [
             PlaceTally(generator, position, each, is_excluded)
