@@ -147,16 +147,16 @@ def kills(n_kills: int, workers: int) -> dict[str, Any]:
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             file = make(folder, 10)
-            process = start(file, workers)
+            process, began = start(file, workers), time.perf_counter()
             process.wait()
-            whole = process.returncode
+            whole, seconds = process.returncode, time.perf_counter() - began
         with tempfile.TemporaryDirectory() as scratch:
             folder = Path(scratch)
             file = make(folder, 10)
             while n_killed < n_kills:
                 process = start(file, workers)
                 try:
-                    process.wait(timeout=rng.uniform(2.0, 25.0))
+                    process.wait(timeout=rng.uniform(0.2, 1.0) * seconds)
                     break
                 except subprocess.TimeoutExpired:
                     os.killpg(process.pid, signal.SIGKILL)
