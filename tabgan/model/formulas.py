@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import nn
 
-from tabgan.model.places import PlaceDistribution
+from tabgan.model.places import PlacedColumn, PlaceDistribution
 
 #: Functions of two numbers, in a fixed order: a model file keeps their positions.
 OPERATIONS: tuple[tuple[str, Callable[[torch.Tensor, torch.Tensor], torch.Tensor]], ...] = (
@@ -123,7 +123,7 @@ class NearDistribution(PlaceDistribution):
         return first, self._below(torch.ones_like(self._own_rank)) - first
 
 
-class NearFormula(nn.Module):
+class NearFormula(PlacedColumn):
     """The codes of one column, and the places within them, near a formula of two earlier columns.
 
     **Shape.** ``codes`` and ``places``: ``(batch, columns)``; ``logits``: ``(batch, values)``, of which only those of
@@ -142,7 +142,6 @@ class NearFormula(nn.Module):
             table tells, those of rows of the generator.
     """
 
-    values: torch.Tensor
     widths: torch.Tensor
     knots: torch.Tensor
     partners: torch.Tensor
@@ -181,15 +180,6 @@ class NearFormula(nn.Module):
         }.items():
             self.register_buffer(name, value)
 
-    @property
-    def block(self) -> slice:
-        """Codes of this column's values."""
-        return slice(int(self.values[0]), int(self.values[1]))
-
-    def holds_value(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return ``(batch,)`` true where this column's codes are those of values."""
-        return (codes >= self.values[0]) & (codes < self.values[1])
-
     def formula(self, names: Sequence[str]) -> str:
         """Return the formula in words."""
         factor = f"{float(self.factor):.4g} * " if float(self.factor) != 1.0 else ""
@@ -218,12 +208,6 @@ class NearFormula(nn.Module):
         shares = self._shares(logits)
         rank = self._rank(shares, *place_of(self.knots, self.computed(codes, places)))
         return NearDistribution(shares, rank, *self._distances())
-
-    def masses(
-        self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]
-    ) -> torch.Tensor:
-        """Return ``(batch, values)`` probabilities with which :meth:`draw` draws each code of a value."""
-        return self.distribution(logits, codes, places, weights).masses
 
     def draw(
         self,

@@ -137,7 +137,38 @@ def _cell(u: torch.Tensor) -> torch.Tensor:
     return (u * LEVELS).floor().long().clamp(0, LEVELS - 1)
 
 
-class Places(nn.Module):
+class PlacedColumn(nn.Module, ABC):
+    """A column whose codes of values are drawn together with the places within them.
+
+    Attributes:
+        values: ``(2,)`` first code of this column's values, and the one after the last.
+    """
+
+    values: torch.Tensor
+
+    @property
+    def block(self) -> slice:
+        """Codes of this column's values."""
+        return slice(int(self.values[0]), int(self.values[1]))
+
+    def holds_value(self, codes: torch.Tensor) -> torch.Tensor:
+        """Return ``(batch,)`` true where this column's codes are those of values."""
+        return (codes >= self.values[0]) & (codes < self.values[1])
+
+    @abstractmethod
+    def distribution(
+        self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]
+    ) -> PlaceDistribution:
+        """Return the distribution by which codes and places are drawn, given the logits of the values."""
+
+    def masses(
+        self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]
+    ) -> torch.Tensor:
+        """Return ``(batch, values)`` probabilities with which each code of a value is drawn."""
+        return self.distribution(logits, codes, places, weights).masses
+
+
+class Places(PlacedColumn):
     """The place of one column's values within their codes.
 
     **Shape.** ``codes`` and ``places``: ``(batch, columns)``; ``logits``: ``(batch, values)``; ``weights``: for each
@@ -152,7 +183,6 @@ class Places(nn.Module):
         copula: ``(len(PUSHES) + 1, LEVELS)`` shares of ``u`` for each ``s``.
     """
 
-    values: torch.Tensor
     middles: torch.Tensor
     widths: torch.Tensor
     partners: torch.Tensor
@@ -178,15 +208,6 @@ class Places(nn.Module):
             "copula": copula,
         }.items():
             self.register_buffer(name, value)
-
-    @property
-    def block(self) -> slice:
-        """Codes of this column's values."""
-        return slice(int(self.values[0]), int(self.values[1]))
-
-    def holds_value(self, codes: torch.Tensor) -> torch.Tensor:
-        """Return ``(batch,)`` true where this column's codes are those of values."""
-        return (codes >= self.values[0]) & (codes < self.values[1])
 
     def pushes(
         self, logits: torch.Tensor, codes: torch.Tensor, weights: Sequence[torch.Tensor]
@@ -233,12 +254,6 @@ class Places(nn.Module):
     def cell(self, push: torch.Tensor) -> torch.Tensor:
         """Return ``(batch,)`` cells of ``s``."""
         return torch.bucketize(push, torch.tensor(PUSHES, dtype=push.dtype, device=push.device))
-
-    def masses(
-        self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]
-    ) -> torch.Tensor:
-        """Return ``(batch, values)`` probabilities with which :meth:`draw` draws each code of a value."""
-        return self.distribution(logits, codes, places, weights).masses
 
     def distribution(
         self, logits: torch.Tensor, codes: torch.Tensor, places: torch.Tensor, weights: Sequence[torch.Tensor]

@@ -62,7 +62,7 @@ def suggested_formulas(
             best = _best(columns[position], {known[j]: columns[known[j]] for j in nearest})
             found += [] if best is None else [(best.apart, position, best)]
     return {
-        position: _formula(encoder, position, each, drawn, within)
+        position: _formula(encoder, columns, position, each, drawn, within)
         for _, position, each in sorted(found, key=lambda each: each[:2])[:MOST_FORMULAS]
     }
 
@@ -200,16 +200,21 @@ def _widths(encoder: TableEncoder, position: int) -> torch.Tensor:
 
 
 def _formula(
-    encoder: TableEncoder, position: int, chosen: _Best, drawn: torch.Tensor, within: torch.Tensor
+    encoder: TableEncoder,
+    columns: Mapping[int, _Numbers],
+    position: int,
+    chosen: _Best,
+    drawn: torch.Tensor,
+    within: torch.Tensor,
 ) -> NearFormula:
     """Return a formula whose distances are those of rows of the generator."""
     values, pair = encoder.columns[position].values, chosen.pair
     ends = [(encoder.columns[i].values.start, encoder.columns[i].values.stop - 1) for i in pair]
-    first, second = (torch.as_tensor(numbers_within(encoder.columns[i], STEPS)) for i in pair)
+    first, second = (columns[i].knots for i in pair)
     formula = NearFormula(
         torch.tensor([values.start, values.stop]),
-        _widths(encoder, position),
-        torch.as_tensor(numbers_within(encoder.columns[position], STEPS)),
+        columns[position].widths,
+        columns[position].knots,
         torch.tensor(pair),
         torch.tensor(ends),
         (first, second),

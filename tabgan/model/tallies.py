@@ -98,12 +98,14 @@ def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator
         return []
     drawn = generator.draw(DRAWN, rng)
     within = torch.rand(drawn.shape, generator=rng)
-    placed = [each for each in placed_columns(encoder) if str(each) not in generator.critics]
+    every = placed_columns(encoder)
+    placed = [each for each in every if str(each) not in generator.critics]
     formulas, found = suggested_formulas(encoder, placed, drawn, within), list[PlaceTally]()
     for position in placed:
         is_excluded = torch.as_tensor(~encoder.columns[position].exists)
         formula = formulas.get(position)
-        pushed = _pushed(generator, encoder, position, drawn)
+        partners = [each for each in every if each < position]
+        pushed = _pushed(generator, encoder, position, partners, drawn) if partners else None
         found += [
             PlaceTally(generator, position, each, is_excluded)
             for each in (formula, pushed)
@@ -112,11 +114,10 @@ def tallies_of(generator: Generator, encoder: TableEncoder, rng: torch.Generator
     return found
 
 
-def _pushed(generator: Generator, encoder: TableEncoder, position: int, drawn: torch.Tensor) -> Places | None:
-    """Return the places of a column that earlier ones push, by rows of the generator; ``None`` if they hardly do."""
-    partners = [each for each in placed_columns(encoder) if each < position]
-    if not partners:
-        return None
+def _pushed(
+    generator: Generator, encoder: TableEncoder, position: int, partners: Sequence[int], drawn: torch.Tensor
+) -> Places | None:
+    """Return the places of a column that partners push, by rows of the generator; ``None`` if they hardly do."""
     is_excluded = torch.as_tensor(~encoder.columns[position].exists)
     every = _places(encoder, position, partners)
     size, agreement = PlaceTally(generator, position, every, is_excluded).agreement(drawn)
