@@ -16,7 +16,6 @@ import numpy as np
 
 from tabgan.columns import numerals
 from tabgan.columns.numerals import N_COUNTS, NumberForm
-from tabgan.columns.values import float_of
 
 #: Labels of ballots: limits and numbers with a sign beside them, with a decimal point and a decimal comma.
 LIMITS, FLAGGED = ("<1234.5", "<1234,5"), ("1234.5*", "1234,5*")
@@ -75,14 +74,7 @@ def form_of_all(texts: Iterable[str]) -> tuple[str | None, bool]:
 
 def floats(form: NumberForm, marks: Mapping[str, float], values: Iterable[object]) -> Iterator[float]:
     """Return the numbers that text stands for: of a mark, of the form, or of a limit that is no mark."""
-    known: dict[str, float] = {}
-    for value in values:
-        if not isinstance(value, str):
-            yield float_of(value)
-            continue
-        if value not in known:
-            known[value] = _read(form, marks, value.strip())
-        yield known[value]
+    return numerals.floats_by(lambda text: _read(form, marks, text.strip()), values)
 
 
 def counts(form: NumberForm, values: Sequence[object], numbers: np.ndarray) -> np.ndarray:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property, lru_cache
 
@@ -71,6 +71,18 @@ _GAPS = (" ", "\u00a0", "\u202f", "'")
 
 #: Most digits of a mantissa that the vote tells apart.
 _MANTISSAS = 6
+
+
+def floats_by(read: Callable[[str], float], values: Iterable[object]) -> Iterator[float]:
+    """Return the numbers that text stands for, or numbers themselves; each text is read once."""
+    known: dict[str, float] = {}
+    for value in values:
+        if not isinstance(value, str):
+            yield float_of(value)
+            continue
+        if value not in known:
+            known[value] = read(value)
+        yield known[value]
 
 
 @dataclass(frozen=True)
@@ -218,14 +230,7 @@ class NumberForm:
 
     def floats(self, values: Iterable[object]) -> Iterator[float]:
         """Return the numbers that text of the form, or a number itself, stands for; each text is read once."""
-        known: dict[str, float] = {}
-        for value in values:
-            if not isinstance(value, str):
-                yield float_of(value)
-                continue
-            if value not in known:
-                known[value] = self.read(value)
-            yield known[value]
+        return floats_by(self.read, values)
 
     def write(self, value: float, decimals: int) -> str:
         """Return a number as text of the form."""

@@ -339,10 +339,7 @@ def _unreleased_codes(column: CodedColumn, n_rows: float) -> Loss | None:
     is_key = "kind: identifier" in (line_of_name(name) or "")
     if not is_on_lattice(encoder) or not encoder.column.is_counting or not (is_key or says_code(name)):
         return None
-    is_drawn = np.diff(encoder.edges) > 1
-    if encoder.exact is not None:
-        is_drawn &= np.isnan(encoder.exact)
-    share = min(float(column.weights[1 : 1 + encoder.n_values][is_drawn].sum()) / n_rows, 1.0)
+    share = min(float(column.weights[1 : 1 + encoder.n_values][encoder.is_wide].sum()) / n_rows, 1.0)
     if share < TOLD_CATEGORIES:
         return None
     text = (
