@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tabgan.privacy.ledger.records import LedgerConfig
     from tabgan.privacy.ledger.summary import read_ledger
     from tabgan.report import report
-    from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Unique
+    from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, Near, OneOf, Unique
     from tabgan.schema import (
         Boolean,
         Categorical,
@@ -46,6 +46,7 @@ __all__ = [
     "Inequality",
     "LedgerConfig",
     "Missing",
+    "Near",
     "Numeric",
     "OneOf",
     "Pii",
@@ -66,7 +67,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     dict.fromkeys(__all__, "tabgan.schema")
     | dict.fromkeys(
-        ["FixedCombinations", "Formula", "Inequality", "Missing", "OneOf", "Unique"], "tabgan.rules"
+        ["FixedCombinations", "Formula", "Inequality", "Missing", "Near", "OneOf", "Unique"], "tabgan.rules"
     )
     | {
         "Between": "tabgan.table.conditions",

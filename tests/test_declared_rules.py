@@ -16,7 +16,17 @@ from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.model import loglinear
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.privacy.filter import PrivacyFilter
-from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Rule, Unique, keeps_rules
+from tabgan.rules import (
+    FixedCombinations,
+    Formula,
+    Inequality,
+    Missing,
+    Near,
+    OneOf,
+    Rule,
+    Unique,
+    keeps_rules,
+)
 from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Schema
 from tabgan.table.conditions import conditions_of
 from tabgan.table.draft import draft_schema
@@ -340,6 +350,7 @@ def drawn_rules(draw) -> list[Rule]:
             lambda pair: FixedCombinations(tuple(pair)), st.lists(any_, min_size=2, max_size=3, unique=True)
         ),
         st.builds(Missing, any_, st.fixed_dictionaries({"e": st.booleans()})),
+        st.builds(lambda pair: Near(*pair), st.permutations(NAMES[:3]).map(lambda names: names[:2])),
         st.just(Unique(("a", "b", "c"))),
         st.just(OneOf(("e", "f"))),
     )

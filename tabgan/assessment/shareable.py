@@ -283,6 +283,7 @@ def _column_results(
     The distance of columns that are released as one is that of the one, which is no smaller than theirs.
     """
     parts = {} if encoder.reduction is None else {n: p for p in encoder.reduction.merged for n in p.members}
+    distances = {} if encoder.reduction is None else {p.of: p.name for p in encoder.reduction.differences}
     results = []
     for column in encoder.schema:
         tvd = reference = None
@@ -299,6 +300,9 @@ def _column_results(
             if column.name in is_missing:
                 values = coded.weights[1 : 1 + coded.encoder.n_values]
                 missing += float(values[is_missing[column.name]].sum() / n_rows)
+        elif column.name in distances:
+            coded = encoder.columns[encoder.positions[distances[column.name]]]
+            missing = float(coded.weights[0] / n_rows) if coded.encoder.is_nullable else 0.0
         results.append(
             ColumnResult(
                 name=column.name,

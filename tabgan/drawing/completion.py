@@ -86,7 +86,9 @@ class Completion:
     def _drawn(self, rows: np.ndarray) -> pd.DataFrame:
         """Return drawn rows, one for each of some given ones, without generated columns."""
         encoder, partial = self.fitted.encoder, self.partial.taken(rows)
-        codes, places = self._sampler.completed(partial.codes, self._codes, partial.chances, partial.places)
+        codes, places = self._sampler.completed(
+            partial.codes, self._codes, partial.chances(encoder), partial.places
+        )
         within = partial.draw_within(encoder, self._values)
         drawn = encoder.modelled(codes, self._values, places, within=within)
         if encoder.reduction is None and not encoder.formulas:
@@ -99,7 +101,13 @@ class Completion:
         for each in encoder.related:
             columns = each.arranged(columns, self._values, given)
         columns = encoder.following(columns, given)
-        return pd.DataFrame(columns) if encoder.reduction is None else encoder.reduction.following(columns)
+        if encoder.reduction is None:
+            return pd.DataFrame(columns)
+        if encoder.reduction.differences:
+            every = [c for c in encoder.schema if c.name in drawn]
+            shown = dict(partial.completed(drawn, every).reset_index(drop=True)) | columns
+            columns |= encoder.reduction.led(shown, drawn, given)
+        return encoder.reduction.following(columns)
 
     @cached_property
     def _sampler(self) -> CodeSampler:

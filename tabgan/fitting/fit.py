@@ -31,16 +31,16 @@ from tabgan.privacy.doors.measured_table import (
 )
 from tabgan.privacy.filter import CriticOutcome
 from tabgan.privacy.released import Marginal
+from tabgan.table.decided import kept_relations, say_undecided, undecided_relations
 from tabgan.table.impossible import possible_pairs
 from tabgan.table.losses import losses_of_release
 from tabgan.table.persons import shown_persons
 from tabgan.table.relations import (
     Relation,
-    kept_relations,
+    close_moments,
+    in_questions,
     open_relations,
     say_close,
-    say_undecided,
-    undecided_relations,
 )
 from tabgan.table.spooled import SpooledTable
 
@@ -70,7 +70,7 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     pairs = joined(measured.pairs)
     measured, relations = _related(measured, pairs, measurer)
     encoder, n_rows = measured.encoder, measured.released.n_rows
-    say_close(encoder, pairs)
+    say_close(close_moments(encoder, pairs))
     anchored = _anchored_generator(measured, pairs, relations, session.streams, progress)
     generator = anchored.to(request.device)
     targets = [encoder.positions[name] for name in encoder.inner.targets if name in encoder.positions]
@@ -103,7 +103,7 @@ def _related(
     if not relations:
         return measured, []
     broken = count_broken(measured, relations, measurer, "found") or [math.inf] * len(relations)
-    noise = measurer.privacy_filter.plan.noise_stddev("found", len(relations))
+    noise = measurer.privacy_filter.plan.noise_stddev("found", len(in_questions(relations)))
     kept = kept_relations(relations, broken, noise, n_rows)
     say_undecided(undecided_relations(relations, broken, noise, n_rows))
     rules = [each.rule for each in kept if each.allowed is None]

@@ -43,7 +43,7 @@ from tabgan.table.proposals import (
     with_losses_of,
     with_places,
 )
-from tabgan.table.relations import relations_of
+from tabgan.table.relations import close_moments, in_questions, relations_of
 
 #: Comments at the head of a private draft.
 NOTICE = """\
@@ -184,15 +184,15 @@ def _drafted(df: pd.DataFrame, request: Request, session: Session, progress: Pro
     n_rows = measured.released.n_rows
     draft = _draft_of(first, changed, measured, request)
     placed = {name for pair in draft.schema.geo for name in pair.sides.values()}
-    relations = relations_of(measured.encoder, joined(measured.pairs), n_rows)
+    pairs = joined(measured.pairs)
+    relations = relations_of(measured.encoder, pairs, n_rows)
     relations = [each for each in relations if not placed & set(each.rule.sides.values())]
     broken = count_broken(measured, relations, measurer) or ()
     session.finish()
     draft = replace(draft, privacy=session.privacy_filter.statement())
-    if not broken:
-        return draft
-    noise = plan.noise_stddev("relations", len(relations))
-    rules = proposed_rules(relations, broken, noise, n_rows, draft.schema)
+    noise = plan.noise_stddev("relations", max(len(in_questions(relations)), 1))
+    close = close_moments(measured.encoder, pairs)
+    rules = proposed_rules(relations if broken else [], broken, noise, n_rows, draft.schema, close)
     declared = draft.schema.with_rules([each.rule for each in rules if each.is_on])
     return replace(draft, schema=declared, rules=rules, reasons=with_losses_of(rules, draft.reasons))
 

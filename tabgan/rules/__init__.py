@@ -9,6 +9,7 @@ from tabgan.rules.groups import OneOf, Unique
 from tabgan.rules.inequality import Inequality
 from tabgan.rules.judging import check_rule_columns, check_rules, keeps_rules, rule_from_dict, rules_of
 from tabgan.rules.missing import Missing
+from tabgan.rules.near import Near
 from tabgan.rules.rule import Rule
 
 __all__ = [
@@ -17,6 +18,7 @@ __all__ = [
     "Geo",
     "Inequality",
     "Missing",
+    "Near",
     "OneOf",
     "Rule",
     "Unique",

@@ -292,6 +292,11 @@ class Expression:
             raise ConfigError(f"expected an expression over columns, got {text!r}, which names none.")
         return cls(root, tuple(names))
 
+    @classmethod
+    def sum_of(cls, first: str, second: str) -> Expression:
+        """Return the sum of two columns."""
+        return cls(_Operation("+", _Name(first), _Name(second)), (first, second))
+
     def quantity(self, described: Mapping[str, Column]) -> str:
         """Return the kind of the values in words.
 
@@ -311,6 +316,11 @@ class Expression:
     def step(self, steps: Mapping[str, Fraction | None]) -> Fraction | None:
         """Return a number of which all values are multiples, from those of the columns; ``None`` if none is known."""
         return self.root.step(steps)
+
+    def ends(self, described: Mapping[str, Column]) -> ValueRange:
+        """Return ends of the values by those of the columns, infinite where they are open."""
+        found = {name: described[name].domain().bounds for name in self.names if name in described}
+        return self.interval({name: ends for name, ends in found.items() if ends is not None})
 
     @property
     def is_of_days(self) -> bool:

@@ -16,7 +16,7 @@ from tabgan._util.validate import nearest
 from tabgan.columns import Column
 from tabgan.columns.lattice import has_range
 from tabgan.errors import ConfigError
-from tabgan.rules.expressions import Expression, ValueRange
+from tabgan.rules.expressions import Expression
 from tabgan.rules.rule import Rule, one_name
 
 #: Error of a computed number that is a rounding error: a share of it, and of one in a column of short floats.
@@ -71,6 +71,11 @@ class Formula(Rule):
         return self.column
 
     @property
+    def computes(self) -> str:
+        """The column that is computed."""
+        return self.column
+
+    @property
     def sides(self) -> dict[str, str]:
         names = self.expression.names
         return {"column": self.column} | {
@@ -110,18 +115,13 @@ class Formula(Rule):
                 f"{where}.column: {self.column!r} has a format, so its precision has to be declared: "
                 f"{column.precision.key}."
             )
-        low, high = self.ends(described)
+        low, high = self.expression.ends(described)
         bounds = column.domain().bounds
         if bounds is not None and (low - column.step > bounds[1] or high + column.step < bounds[0]):
             raise ConfigError(
                 f"{where}: the formula lies between {low:g} and {high:g}, and column {self.column!r} between "
                 f"{bounds[0]:g} and {bounds[1]:g}: no row can keep it. Change the formula, or the bounds."
             )
-
-    def ends(self, described: Mapping[str, Column]) -> ValueRange:
-        """Return the ends of the formula's values by those of the columns, infinite where they are open."""
-        found = {name: described[name].domain().bounds for name in self.expression.names if name in described}
-        return self.expression.interval({name: ends for name, ends in found.items() if ends is not None})
 
     def values(
         self, table: Mapping[str, pd.Series] | pd.DataFrame, described: Mapping[str, Column]
@@ -131,19 +131,7 @@ class Formula(Rule):
 
     def completed(self, described: Mapping[str, Column]) -> Column:
         """Return the computed column with the precision and the bounds that follow from completed columns."""
-        column = described[self.column]
-        if not has_range(column):  # has been checked
-            return column
-        column = column.with_implied_precision()
-        if not has_range(column):
-            return column
-        step = self.expression.step({n: _step(described[n]) for n in self.expression.names})
-        ends = self.ends(described)
-        is_free = column.bounds is None and all(map(math.isfinite, ends))
-        if self.expression.is_of_days:
-            column = column.in_days()
-        parts = None if step is None else step.denominator
-        return column.with_derived(parts, ends if is_free else None).with_final_dtype()
+        return completed_by(self.expression, described[self.column], described)
 
     def keeps(
         self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()
@@ -160,6 +148,22 @@ class Formula(Rule):
             close, within = np.full(len(exact), _CLOSE), 0.0
         is_kept = (np.abs(shown - exact) <= within + close) | (column.at_precision(exact) == shown)
         return np.asarray(is_kept | np.isnan(shown) | np.isnan(computed))
+
+
+def completed_by(expression: Expression, column: Column, described: Mapping[str, Column]) -> Column:
+    """Return a column that an expression computes, with the precision and bounds that follow from completed columns."""
+    if not has_range(column):  # has been checked
+        return column
+    column = column.with_implied_precision()
+    if not has_range(column):
+        return column
+    step = expression.step({n: _step(described[n]) for n in expression.names})
+    ends = expression.ends(described)
+    is_free = column.bounds is None and all(map(math.isfinite, ends))
+    if expression.is_of_days:
+        column = column.in_days()
+    parts = None if step is None else step.denominator
+    return column.with_derived(parts, ends if is_free else None).with_final_dtype()
 
 
 def _step(column: Column) -> Fraction | None:

@@ -19,11 +19,13 @@ from tabgan.rules.geo import Geo
 from tabgan.rules.groups import OneOf, Unique
 from tabgan.rules.inequality import Inequality, constant
 from tabgan.rules.missing import Missing
+from tabgan.rules.near import Near
 from tabgan.rules.rule import Rule
 
 #: Every kind of rule, with the keys that only it has.
 KINDS_OF_RULES: tuple[tuple[type[Rule], frozenset[str]], ...] = (
     (FixedCombinations, frozenset(("columns", "allowed"))),
+    (Near, frozenset(("near",))),
     (Formula, frozenset(("column", "equals"))),
     (OneOf, frozenset(("one_of",))),
     (Unique, frozenset(("unique",))),
@@ -37,7 +39,7 @@ def json_schema_of_rules() -> dict[str, object]:
     name, names = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
     side = {"anyOf": [{"type": "string"}, {"type": "number"}]}
     types: dict[str, Any] = {
-        **dict.fromkeys(("column", "equals", "missing"), name),
+        **dict.fromkeys(("column", "equals", "near", "missing"), name),
         **dict.fromkeys(("columns", "one_of", "unique"), names),
         **dict.fromkeys(("low", "high"), side),
         "is_strict": {"type": "boolean"},
@@ -61,8 +63,8 @@ def rule_from_dict(data: object, where: str = "rule") -> Rule:
 
     Args:
         data: ``{low: start, high: end}`` and optionally ``is_strict``; ``{columns: [...]}`` and optionally ``allowed``;
-            ``{column: total, equals: "a + b"}``; ``{one_of: [...]}``; ``{unique: [...]}``; or
-            ``{missing: age, when: {known: false}}``.
+            ``{column: discharge, near: admit}``; ``{column: total, equals: "a + b"}``; ``{one_of: [...]}``;
+            ``{unique: [...]}``; or ``{missing: age, when: {known: false}}``.
         where: Name of the place in errors, such as ``rules[0]``.
 
     Raises:
@@ -174,6 +176,11 @@ def named(statements: Sequence[Rule]) -> list[tuple[str, Rule]]:
     ]
 
 
+def key_of_computed(rule: Rule) -> str:
+    """Return the key of a rule that names the column it computes."""
+    return next(key for key, side in rule.sides.items() if side == rule.computes)
+
+
 def in_order(rules: Sequence[Rule]) -> list[Rule]:
     """Return the rules that compute or empty a column, each after those that change a column that it needs.
 
@@ -183,13 +190,13 @@ def in_order(rules: Sequence[Rule]) -> list[Rule]:
     changing = [(i, rule) for i, rule in enumerate(rules) if rule.changes is not None]
     computed: dict[str, int] = {}
     for i, rule in changing:
-        if isinstance(rule, Formula):
-            if rule.column in computed:
+        if rule.computes is not None:
+            if rule.computes in computed:
                 raise ConfigError(
-                    f"rules[{i}].column: {rule.column!r} is computed by rules[{computed[rule.column]}] already. Drop "
-                    "one of them."
+                    f"rules[{i}].{key_of_computed(rule)}: {rule.computes!r} is computed by "
+                    f"rules[{computed[rule.computes]}] already. Drop one of them."
                 )
-            computed[rule.column] = i
+            computed[rule.computes] = i
     graph: dict[int, set[int]] = {}
     for i, rule in changing:
         needed = set(rule.sides.values()) - {rule.changes}
@@ -228,13 +235,13 @@ def check_together(
             raise ConfigError(
                 f"{where}: a column of it is a target, which a model predicts by itself. Drop the pair, or the target."
             )
-        if isinstance(rule, Formula) and rule.column in targets:
+        if rule.computes in targets:
             raise ConfigError(
-                f"{where}.column: {rule.column!r} is a target, which a model predicts, and cannot be computed. Drop "
-                "the rule, or the target."
+                f"{where}.{key_of_computed(rule)}: {rule.computes!r} is a target, which a model predicts, and cannot "
+                "be computed. Drop the rule, or the target."
             )
         group = isinstance(rule, FixedCombinations | OneOf | Geo)
-        for name in rule.sides.values() if group else [rule.changes] if isinstance(rule, Formula) else ():
+        for name in rule.sides.values() if group else [rule.computes] if rule.computes is not None else ():
             if name in made:
                 raise ConfigError(
                     f"{where}: column {name!r} is made by {made[str(name)]} already. Join the two rules, or drop one "
@@ -304,6 +311,12 @@ def _check_order(rules: Sequence[Rule], described: Mapping[str, Column]) -> None
     for middle, low, high in product(names, names, names):
         if (low, middle) in below and (middle, high) in below:
             below.add((low, high))
+    for low, high in below:
+        if (high, low) in below and low < high and not strict & {(low, high), (high, low)}:
+            raise ConfigError(
+                f"rules: {low!r} is to be at most {high!r}, and {high!r} at most {low!r}, so the two are equal. "
+                "Declare one as computed from the other."
+            )
     for low, high in strict:
         if (high, low) in below:
             raise ConfigError(

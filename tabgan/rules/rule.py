@@ -33,6 +33,7 @@ class Rule(ABC):
         keys: Its keys in YAML, those without a default first.
         required: Number of the keys without a default.
         changes: The column that the rule computes or empties; ``None`` if it only restricts.
+        computes: The column that the rule computes from others; ``None`` if there is none.
         needs_rows: True if the rule can only be judged beside a real table.
     """
 
@@ -42,6 +43,11 @@ class Rule(ABC):
     @property
     def changes(self) -> str | None:
         """The column that the rule computes or empties; ``None`` if it only restricts."""
+        return None
+
+    @property
+    def computes(self) -> str | None:
+        """The column that the rule computes from others; ``None`` if there is none."""
         return None
 
     @property

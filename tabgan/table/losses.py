@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Literal, NamedTuple, Self
 
@@ -66,8 +66,8 @@ class Loss:
         column: Name of the column.
         kind: ``"unreleased"`` for categories and frequent numbers, ``"unseen"`` for a column without a released value,
             ``"constant"`` for one with a single one, ``"inexact"`` for integers that floats do not hold,
-            ``"converted"`` for values of another kind than the column's, ``"ends"`` for a range that may end too early,
-            categories or missing cells that noise may hide.
+            ``"converted"`` for values that come back as missing, such as those of another kind than the column's,
+            ``"ends"`` for a range that may end too early, categories or missing cells that noise may hide.
         share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
         text: The loss in words, which follow the column's name.
         remedy: The line of a schema that would save the values.
@@ -138,8 +138,10 @@ def losses_of(encoder: TableEncoder, n_rows: float, *, is_private: bool) -> tupl
         found = [loss for loss in found if loss.column != part.name]
         found += [replace(loss, column=name, remedy=part.remedy) for loss in own for name in part.members]
         found = _with_gaps(found, part, encoder, n_rows)
+    found = _of_columns(found, encoder)
     told = {loss.column for loss in found}
     doubts = [_in_doubt(each, encoder) for each in encoder.related]
+    doubts += _without_others(encoder, n_rows)
     found += [loss for loss in doubts if loss is not None and loss.column not in told]
     targets = encoder.schema.targets
     return tuple(sorted(found, key=lambda loss: (loss.column not in targets, -(loss.share or 0.0))))
@@ -168,7 +170,32 @@ def losses_of_release(
         loss = _converted(name, verdict, _share_of_limits(encoder, name, n_rows))
         if loss is not None:
             found[name] = loss
-    return tuple(loss for name, loss in found.items() if name in encoder.schema)
+    return tuple(loss for loss in _of_columns(found.values(), encoder) if loss.column in encoder.schema)
+
+
+def _without_others(encoder: TableEncoder, n_rows: float) -> Iterator[Loss]:
+    """Return an iterator over the losses of columns that lie near others, in rows in which these are missing."""
+    for each in () if encoder.reduction is None else encoder.reduction.differences:
+        near = encoder.columns[encoder.positions[each.near]] if each.near in encoder.positions else None
+        share = 0.0 if near is None or not near.encoder.is_nullable else float(near.weights[MISSING]) / n_rows
+        if share >= TOLD_SHARE:
+            text = f"about {100 * share:.0f}% of the rows lack {each.near!r}, and show none of it, either"
+            remedy = f"rules without the one by which it lies near {each.near}"
+            yield Loss(each.of, "converted", min(share, 1.0), text, remedy)
+
+
+def _of_columns(found: Iterable[Loss], encoder: TableEncoder) -> list[Loss]:
+    """Return losses in which those of distances are told of the columns that lie near others."""
+    differences = () if encoder.reduction is None else encoder.reduction.differences
+    of_name = {each.name: each for each in differences}
+    told = []
+    for loss in found:
+        distance = of_name.get(loss.column)
+        if distance is not None:
+            text = f"of its distance from {distance.near!r}: {loss.text}"
+            loss = replace(loss, column=distance.of, text=text, remedy=distance.remedy)
+        told.append(loss)
+    return told
 
 
 def _converted(name: str, verdict: Verdict, released: float) -> Loss | None:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan._util.validate import nearest
-from tabgan.columns.encoder import cast
+from tabgan.columns.encoder import MISSING, cast
 from tabgan.columns.filling import Filling
 from tabgan.columns.kind import Column, is_text_dtype
 from tabgan.columns.values import is_boolean, objects
@@ -63,6 +63,7 @@ class PartialRows:
         places: ``(rows, modelled columns, 2)`` places within their codes at which given cells begin and end, NaN where
             there is none.
         within: Of merged columns with given parts, by their positions, that which the parts leave.
+        present: ``(rows,)`` true where a column may not be drawn missing, by its position.
         ignored: ``(rows,)`` true for cells that the model has no place for, by their column.
         ignores_unknown: True if these stay as they are, and are not refused.
     """
@@ -71,6 +72,7 @@ class PartialRows:
     codes: np.ndarray
     places: np.ndarray
     within: Mapping[int, Within] = field(default_factory=dict)
+    present: Mapping[int, np.ndarray] = field(default_factory=dict)
     ignored: Mapping[str, np.ndarray] = field(default_factory=dict)
     ignores_unknown: bool = False
 
@@ -82,6 +84,7 @@ class PartialRows:
             codes=self.codes[rows],
             places=self.places[rows],
             within={position: each.taken(rows) for position, each in self.within.items()},
+            present={position: each[rows] for position, each in self.present.items()},
             ignored={name: each[rows] for name, each in self.ignored.items()},
         )
 
@@ -89,10 +92,17 @@ class PartialRows:
         """Return ``(rows,)`` true for given cells of a column that the model has no place for."""
         return self.ignored.get(name, np.zeros(len(self.given), dtype=bool))
 
-    @property
-    def chances(self) -> dict[int, np.ndarray]:
-        """``(rows, codes)`` chances that each code of a merged column meets the given parts, by position."""
-        return {position: each.chances[each.pattern] for position, each in self.within.items()}
+    def chances(self, encoder: TableEncoder) -> dict[int, np.ndarray]:
+        """Return ``(rows, codes)`` chances that each code of a column meets the given cells of others, by position."""
+        found = {position: each.chances[each.pattern] for position, each in self.within.items()}
+        for position, is_present in self.present.items():
+            given = self.codes[:, position]
+            is_open = is_present & (given < 0)
+            if is_open.any():
+                codes = np.arange(encoder.columns[position].width)
+                found[position] = ((given[:, None] < 0) | (given[:, None] == codes)).astype(np.float64)
+                found[position][is_open, MISSING] = 0.0
+        return found
 
     def draw_within(self, encoder: TableEncoder, rng: np.random.Generator) -> dict[str, DrawWithin]:
         """Return the functions that draw cells of merged columns with given parts."""
@@ -151,6 +161,8 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
     codes = np.full((len(rows), len(encoder.columns)), -1, dtype=np.int64)
     ignored = {name: np.zeros(len(rows), dtype=bool) for name in rows.columns}
     places, placed = np.full((*codes.shape, 2), np.nan), placed_columns(encoder)
+    differences = () if encoder.reduction is None else encoder.reduction.differences
+    whose = {each.name: f"The distance of {each.of!r} from {each.near!r}" for each in differences}
     for name in rows.columns:
         if name not in encoder.positions:
             continue
@@ -159,7 +171,8 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
         are_known = is_known(encoder, position, series[present])
         ignored[name][present[~are_known]] = True
         if not (ignores_unknown or are_known.all()):
-            raise _unknown(f"Column {name!r}", int((~are_known).sum()), name)
+            who = whose.get(name, f"Column {name!r}")
+            raise _unknown(who, int((~are_known).sum()), None if name in whose else name)
         known = present[are_known]
         for place in (position, *encoder.cycles.get(position, ())):
             column = encoder.columns[place]
@@ -167,6 +180,11 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
             codes[known, place] = column.code_of_cell[known_cells]
             if place in placed:
                 places[known, place] = np.stack(ends_of_cells(column, known_cells), axis=1)
+    present_at = {
+        encoder.positions[each.name]: rows[each.of].notna().to_numpy(dtype=bool)
+        for each in differences
+        if each.of in rows and encoder.columns[encoder.positions[each.name]].encoder.is_nullable
+    }
     within = {}
     for part in () if encoder.reduction is None else encoder.reduction.merged:
         if any(name in rows and rows[name].notna().any() for name in part.members):
@@ -188,7 +206,7 @@ def partial_rows(encoder: TableEncoder, rows: pd.DataFrame, *, ignores_unknown: 
                 raise _unknown(
                     f"Columns {' and '.join(map(repr, each.names))}", int(are_alone.sum()), each.names[0]
                 )
-    return PartialRows(rows, codes, places, within, ignored, ignores_unknown)
+    return PartialRows(rows, codes, places, within, present_at, ignored, ignores_unknown)
 
 
 def check_rows(encoder: TableEncoder, rows: object) -> None:
@@ -207,10 +225,11 @@ def check_rows(encoder: TableEncoder, rows: object) -> None:
             raise SchemaError(f"rows: no column {name!r}.{nearest(name, encoder.schema.names)}")
 
 
-def _unknown(who: str, count: int, name: str) -> DataError:
+def _unknown(who: str, count: int, name: str | None) -> DataError:
+    where = "" if name is None else f" See model.schema_[{name!r}]."
     return DataError(
-        f"{who}: {count:,} given cells are not in the column's released domain. See model.schema_[{name!r}]. Correct "
-        "them or make them missing; with unknown='ignore' they are kept, and no other cell depends on them."
+        f"{who}: {count:,} given cells are not in the column's released domain.{where} Correct them or make them "
+        "missing; with unknown='ignore' they are kept, and no other cell depends on them."
     )
 
 

@@ -18,12 +18,13 @@ from tabgan.columns.kind import read_text
 from tabgan.columns.named import by_name, by_name_alone, places_by_name
 from tabgan.columns.values import is_text
 from tabgan.errors import SchemaError
-from tabgan.rules import FixedCombinations, Formula, Inequality
+from tabgan.rules import FixedCombinations, Formula, Inequality, Near
 from tabgan.rules.rule import Rule
 from tabgan.schema import Identifier, Schema
+from tabgan.table.decided import MOST_BROKEN, equalities, is_strong
 from tabgan.table.draft import draft_schema, draft_yaml, with_values_of
 from tabgan.table.headings import as_named
-from tabgan.table.relations import MOST_BROKEN, Relation, is_strong
+from tabgan.table.relations import Relation
 
 #: Ends the reason of a line that the rows decide.
 FROM_ROWS = "READ OFF THE ROWS"
@@ -175,6 +176,9 @@ def named_columns(
     return Schema(columns, None, entity, max_rows, None, targets)
 
 
+#: The evidence for moments that lie close together.
+CLOSE = "nearly all rows have both within the same or neighbouring intervals of the model"
+
 #: Share of the rows by which a dependence has to be judged: combinations of the others are lost where it is declared.
 MOSTLY_JUDGED = 0.97
 
@@ -185,6 +189,7 @@ def proposed_rules(
     noise_stddev: float,
     n_rows: float,
     schema: Schema,
+    close: Sequence[Near] = (),
 ) -> tuple[ProposedRule, ...]:
     """Return rules with the noisy evidence for them: on where it is strong and they do not contradict each other.
 
@@ -194,6 +199,7 @@ def proposed_rules(
         noise_stddev: Of these numbers.
         n_rows: Noisy number of rows.
         schema: The draft, without rules.
+        close: Rules of moments that lie close together.
     """
     doubt = 2 * noise_stddev / n_rows
     found: list[tuple[Rule, str, bool]] = []
@@ -208,6 +214,10 @@ def proposed_rules(
             )
         is_sure = is_strong(relation, count, noise_stddev, n_rows)
         found.append((relation.rule, why, is_sure and relation.judged >= MOSTLY_JUDGED))
+    for formula, pair in equalities([rule for rule, _, is_sure in found if is_sure]).items():
+        why = "; ".join(f"{rule.low} <= {rule.high}: {why}" for rule, why, _ in found if rule in pair)
+        found = [(formula, why, True), *(each for each in found if each[0] not in pair)]
+    found += [(rule, CLOSE, True) for rule in close if set(rule.sides.values()) <= set(schema.names)]
     kept: list[Rule] = []
     proposals = []
     for rule, why, is_sure in _joined(found):

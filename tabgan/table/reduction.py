@@ -1,9 +1,10 @@
 """The table that a fit measures in place of its own where rules determine part of it.
 
 A column that a formula computes is left out, and computed in a sample; columns of fixed combinations, and one-hot
-columns, become one column of categories. Every row is reduced by itself, by a function of public facts, so that
-neighbouring tables have neighbouring reductions: one unit more is one unit more there, and every sensitivity stays the
-same. A real row that breaks a rule is reduced like any other, and nothing asks if there are any.
+columns, become one column of categories; a column that lies near another becomes its distance from it. Every row is
+reduced by itself, by a function of public facts, so that neighbouring tables have neighbouring reductions: one unit
+more is one unit more there, and every sensitivity stays the same. A real row that breaks a rule is reduced like any
+other, and nothing asks if there are any.
 """
 
 from __future__ import annotations
@@ -21,9 +22,10 @@ from tabgan.columns.kind import read_text
 from tabgan.columns.lattice import has_range
 from tabgan.columns.values import is_text
 from tabgan.errors import ConfigError
-from tabgan.rules import FixedCombinations, Formula, Geo, Missing, OneOf, Rule, Unique
+from tabgan.rules import FixedCombinations, Formula, Geo, Missing, Near, OneOf, Rule, Unique
 from tabgan.rules.judging import check_together, in_order, named
 from tabgan.schema import Schema
+from tabgan.table.differences import Difference, differences_of
 from tabgan.table.merged import BROKEN, Merged, merged_of
 
 
@@ -36,6 +38,7 @@ class Reduction:
         names: The table's columns, in its order.
         inner: The schema of the reduced table, which has no rules.
         merged: Columns that stand for several.
+        differences: Distances that stand for columns that lie near others.
         related: Rules of fixed combinations whose columns are measured each by itself, and then together
             (:class:`~tabgan.table.related.Related`).
     """
@@ -46,6 +49,7 @@ class Reduction:
     merged: tuple[Merged, ...]
     described: Mapping[str, Column] = field(default_factory=dict, repr=False)
     related: tuple[FixedCombinations, ...] = ()
+    differences: tuple[Difference, ...] = ()
 
     @classmethod
     def of(cls, schema: Schema, names: Sequence[str], related: Sequence[FixedCombinations] = ()) -> Reduction:
@@ -55,17 +59,19 @@ class Reduction:
         """
         every = tuple(dict.fromkeys((*names, *schema.names)))
         merged = merged_of([rule for rule in schema.statements if rule not in related], every)
+        differences = differences_of(schema.rules, (*every, *(part.name for part in merged)))
         described: dict[str, Column] = {column.name: column for column in schema}
         gone = {name for part in merged for name in part.members} | computed_by(schema.rules)
-        for part in merged:
+        made: tuple[Merged | Difference, ...] = (*merged, *differences)
+        for part in made:
             for name in part.members:
                 described.setdefault(name, Categorical(name=name))
         instead = {name: part.name for part in merged for name in part.members}
         targets = list(dict.fromkeys(instead.get(name, name) for name in schema.targets))
         columns = [column for column in schema if column.name not in gone]
-        columns += [part.column(described) for part in merged]
+        columns += [part.column(described) for part in made]
         inner = Schema(columns, None, schema.entity, schema.max_rows, schema.n_rows, targets)
-        return cls(schema, tuple(names), inner, merged, described, tuple(related))
+        return cls(schema, tuple(names), inner, merged, described, tuple(related), differences)
 
     @classmethod
     def of_table(
@@ -76,6 +82,7 @@ class Reduction:
             return None
         resolved = described_columns(df, schema, untyped_text=untyped_text)
         needed = {name for part in merged_of(schema.statements, ()) for name in part.members}
+        needed |= {name for part in differences_of(schema.rules, ()) for name in part.members}
         needed |= computed_by(schema.rules)
         own = [column for column in schema if column.name not in needed]
         related = related_of(schema.rules, resolved) if is_private else ()
@@ -83,28 +90,36 @@ class Reduction:
         return cls.of(resolved_schema, list(df.columns), related)
 
     @property
+    def made(self) -> tuple[Merged | Difference, ...]:
+        """Columns of the reduced table that are none of the table itself."""
+        return (*self.merged, *self.differences)
+
+    @property
     def inner_names(self) -> list[str]:
-        """Names of the reduced table's columns: a merged one takes the place of its first."""
+        """Names of the reduced table's columns: a merged one takes the place of its first, a distance its column's."""
         instead = {name: part.name for part in self.merged for name in part.members}
-        computed = computed_by(self.schema.rules)
+        instead |= {each.of: each.name for each in self.differences}
+        computed = computed_by(self.schema.rules) - set(instead)
         return list(dict.fromkeys(instead.get(name, name) for name in self.names if name not in computed))
 
     def reduce(self, df: pd.DataFrame) -> pd.DataFrame:
         """Return the reduced table: each row a function of itself."""
         if self.inner_names == list(df.columns):
             return df
-        found = {part.name: self.merge(part, df) for part in self.merged}
+        found = {part.name: self.merge(part, df) for part in self.made}
         return pd.DataFrame(
             {name: found.get(name, df.get(name)) for name in self.inner_names}, index=df.index
         )
 
-    def merge(self, part: Merged, df: pd.DataFrame) -> pd.Series:
-        """Return a merged column of a table with at least its members: each cell a function of its row.
+    def merge(self, part: Merged | Difference, df: pd.DataFrame) -> pd.Series:
+        """Return a made column of a table with at least its members: each cell a function of its row.
 
         A row that breaks a rule on missing cells of combined columns has none of the combinations that may be released.
         """
         read = read_text(df[list(part.members)], [self.described[name] for name in part.members])
         found = part.merge(read, self.described).set_axis(df.index)
+        if isinstance(part, Difference):
+            return found
         for rule in self.schema.rules:
             if isinstance(rule, Missing) and set(rule.sides.values()) <= set(part.members):
                 found = found.mask(~rule.keeps(read, self.described), BROKEN)
@@ -116,8 +131,8 @@ class Reduction:
         for part in self.merged:
             described |= part.completed(inner[part.name], described)
         for rule in in_order(self.schema.rules):
-            if isinstance(rule, Formula):
-                described[rule.column] = rule.completed(described)
+            if rule.computes is not None:
+                described[rule.computes] = self._computing(rule).completed(described)
         schema = self.schema.replace([described[name] for name in self.names])
         return replace(self, schema=schema, inner=inner, described=described)
 
@@ -134,17 +149,47 @@ class Reduction:
         """Return a table of the other columns and those that follow from them: computed, or emptied, by rules."""
         columns = dict(columns)
         for rule in in_order(self.schema.rules):
-            if isinstance(rule, Formula):
-                columns[rule.column] = self._computed(rule, columns)
+            if rule.computes is not None:
+                columns[rule.computes] = self._computed(rule, columns)
             elif isinstance(rule, Missing):
                 applies = rule.applies(columns, self.described)
                 columns[rule.missing] = _emptied(columns[rule.missing], applies)
         return pd.DataFrame({name: columns[name] for name in self.names if name in columns})
 
-    def _computed(self, rule: Formula, columns: Mapping[str, pd.Series]) -> pd.Series:
-        column = self.described[rule.column]
-        values = rule.values(columns, self.described)
-        return column.written(values).rename(rule.column) if has_range(column) else pd.Series(values)
+    def led(
+        self, shown: Mapping[str, pd.Series], drawn: pd.DataFrame, given: Mapping[str, np.ndarray]
+    ) -> dict[str, pd.Series]:
+        """Return the distances of drawn rows, and the columns that others lie near, moved to where these are given.
+
+        Args:
+            shown: Columns by name, with the given cells.
+            drawn: The drawn rows, in which cells fit each other.
+            given: ``(rows,)`` true for given cells, by column.
+        """
+        found: dict[str, pd.Series] = {}
+        shown, known, none = dict(shown), dict(given), np.zeros(len(drawn), dtype=bool)
+        order = [rule.computes for rule in in_order(self.schema.rules)]
+        for each in sorted(self.differences, key=lambda each: -order.index(each.of)):
+            found[each.name] = each.merge(drawn, self.described)
+            has_distance = found[each.name].notna().to_numpy(dtype=bool)
+            is_led = known.get(each.of, none) & ~known.get(each.near, none) & has_distance
+            column = self.described[each.near]
+            if is_led.any() and has_range(column):
+                cells = column.written(each.led(shown | found, self.described)).astype(shown[each.near].dtype)
+                shown[each.near] = found[each.near] = shown[each.near].where(~is_led, cells)
+                known[each.near] = known.get(each.near, none) | is_led
+        return found
+
+    def _computing(self, rule: Rule) -> Formula | Difference:
+        """Return the source of the values of a column that a rule computes."""
+        if isinstance(rule, Formula):
+            return rule
+        return next(each for each in self.differences if each.of == rule.computes)
+
+    def _computed(self, rule: Rule, columns: Mapping[str, pd.Series]) -> pd.Series:
+        column = self.described[str(rule.computes)]
+        values = self._computing(rule).values(columns, self.described)
+        return column.written(values).rename(column.name) if has_range(column) else pd.Series(values)
 
     @property
     def to_test(self) -> list[Rule]:
@@ -153,7 +198,7 @@ class Reduction:
         return [
             rule
             for rule in self.schema.rules
-            if not (rule.needs_rows or isinstance(rule, FixedCombinations | OneOf | Missing))
+            if not (rule.needs_rows or isinstance(rule, FixedCombinations | OneOf | Missing | Near))
             or (not rule.needs_rows and emptied & set(rule.sides.values()) and not isinstance(rule, Missing))
         ]
 
@@ -174,8 +219,8 @@ def related_of(rules: Sequence[Rule], described: Mapping[str, Column]) -> tuple[
 
 
 def computed_by(rules: Sequence[Rule]) -> set[str]:
-    """Return the columns that formulas compute."""
-    return {rule.column for rule in rules if isinstance(rule, Formula)}
+    """Return the columns that rules compute from others."""
+    return {rule.computes for rule in rules if rule.computes is not None}
 
 
 def described_columns(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -> dict[str, Column]:

@@ -15,15 +15,15 @@ from keyword import iskeyword
 from typing import Protocol, cast
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from tabgan._util.yaml import dump, key_of
+from tabgan._util.yaml import key_of
 from tabgan.columns import Column
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import LatticeEncoder, is_on_lattice
 from tabgan.errors import ConfigError
-from tabgan.rules import FixedCombinations, Formula, Inequality, Rule
-from tabgan.rules.judging import in_order
+from tabgan.rules import FixedCombinations, Formula, Inequality, Near, Rule
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 
@@ -33,24 +33,9 @@ logger = logging.getLogger(__name__)
 #: formulas by names, sums, dependences and orders, and so many in all.
 MOST, MOST_FORMULAS, MOST_SUMS, MOST_DEPENDENCES, MOST_ORDERS, MOST_IN_ALL = 8, 5, 2, 4, 4, 8
 
-#: Share of the rows that may break a rule which a draft declares, and that share of what would break it by chance.
-MOST_BROKEN, OF_CHANCE = 0.02, 0.25
-
-#: The same in a fit, whose samples would break it in more rows if it were left to the noise of a small table.
-_MOST_BROKEN_OF_FIT, _OF_CHANCE_OF_FIT = 0.1, 0.5
-
-#: Share of the rows in which a column may differ from what others determine: almost a function will do.
-_ALMOST = 0.005
-
 #: An order is of interest if at least this share of the rows that have both numbers breaks it by chance, and that of
 #: all rows.
 LEAST_BY_CHANCE, _LEAST_OF_ALL = 0.005, 0.0005
-
-#: Standard deviations of its noise, up to which a count of rows that break a rule may be that of none.
-_IN_DOUBT = 2.0
-
-#: An order that chance breaks in at most this share of the rows is kept on less evidence: at worst it moves these.
-_HARMLESS = 0.02
 
 #: Share of the rows that break a relation in noisy tables, up to which it is held against the rows.
 _PROMISING = 0.1
@@ -133,19 +118,35 @@ class Relation:
         """The columns that it is about."""
         return tuple(dict.fromkeys(self.rule.sides.values()))
 
-    def keeps(self, df: pd.DataFrame, codes: np.ndarray, described: Mapping[str, Column]) -> np.ndarray:
+    def keeps(self, df: pd.DataFrame, codes: npt.ArrayLike, described: Mapping[str, Column]) -> np.ndarray:
         """Return ``(rows,)`` booleans, true for rows that keep it: each is judged by itself."""
         if self.allowed is None:
             with np.errstate(all="ignore"):  # a warning would tell of a value
                 return self.rule.keeps(df, described)
-        return np.asarray(self.allowed[tuple(codes[:, i].astype(np.int64) for i in self.positions)])
+        own = np.asarray(codes)
+        return np.asarray(self.allowed[tuple(own[:, i].astype(np.int64) for i in self.positions)])
 
 
 def relations_of(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
     """Return the relations that may hold in a table, by what was released of it."""
     named = _named(encoder)[:MOST]
-    sums, orders = _sums(encoder, pairs, n_rows), _orders(encoder, pairs, n_rows)
-    return [*named, *sums, *_dependences(encoder, pairs, n_rows), *orders]
+    sums, orders = _sums(encoder, pairs, n_rows), _orders(encoder, pairs, n_rows)[:MOST]
+    return [*named, *sums, *_dependences(encoder, pairs, n_rows), *itertools.chain(*orders)]
+
+
+def in_questions(relations: Sequence[Relation]) -> list[list[int]]:
+    """Return the numbers of relations, those together of which a row breaks one at most: opposite orders."""
+    found: list[list[int]] = []
+    waiting: dict[tuple[object, object], list[int]] = {}
+    for number, relation in enumerate(relations):
+        rule = relation.rule
+        if isinstance(rule, Inequality) and (rule.high, rule.low) in waiting:
+            waiting.pop((rule.high, rule.low)).append(number)
+            continue
+        found.append([number])
+        if isinstance(rule, Inequality):
+            waiting[rule.low, rule.high] = found[-1]
+    return found
 
 
 def _own(encoder: TableEncoder) -> list[tuple[int, CodedColumn]]:
@@ -281,16 +282,17 @@ def open_relations(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float)
     placed = {column.encoder.name: (i, column) for i, column in _own(encoder)}
     sums, dependences = _sums(encoder, pairs, n_rows), _dependences(encoder, pairs, n_rows)
     orders = [
-        relation
-        for relation in _orders(encoder, pairs, n_rows)
-        if _is_open_order(encoder, *(placed[name] for name in relation.names))
+        each
+        for each in _orders(encoder, pairs, n_rows)
+        if _is_open_order(encoder, *(placed[name] for name in each[0].names))
     ]
     found = [
         *_open(encoder, _named(encoder), MOST_FORMULAS),
         *_open(encoder, sums, MOST_SUMS),
         *_open(encoder, dependences, MOST_DEPENDENCES),
     ]
-    return [*found[: MOST_IN_ALL - min(len(orders), MOST_ORDERS)], *orders[:MOST_ORDERS]]
+    orders = orders[:MOST_ORDERS]
+    return [*found[: MOST_IN_ALL - len(orders)], *itertools.chain(*orders)]
 
 
 def _named(encoder: TableEncoder) -> list[Relation]:
@@ -319,10 +321,13 @@ def _is_open_order(encoder: TableEncoder, low: Placed, high: Placed) -> bool:
     return not any(names <= set(map(str, (rule.low, rule.high))) for rule in encoder.orders.rules)
 
 
-def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
-    """Return inequalities that no measured pair contradicts: first those broken least, for what chance would break."""
+def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[list[Relation]]:
+    """Return inequalities that no measured pair contradicts: first those broken least, for what chance would break.
+
+    Those of two columns that lie in the same codes are opposite to each other, and stand together.
+    """
     tables = {table.columns: table for table in pairs}
-    found = []
+    found: dict[frozenset[str], list[tuple[float, Relation]]] = {}
     for low, high, chance in _ordered(encoder, n_rows):
         above = _above(low, high, tables, n_rows)
         if above is None or above.share > min(_PROMISING, _OF_TABLE * above.by_chance) + 2 * above.noise:
@@ -330,94 +335,34 @@ def _orders(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> lis
         names = (low[1].encoder.name, high[1].encoder.name)
         at_most = above.by_chance + above.noise  # 0 where no two codes lie apart
         rank = (above.share + above.noise) / at_most if at_most > 0 else 1.0
-        found.append((rank, Relation(Inequality(*names), chance)))
-    found.sort(key=lambda each: each[0])
-    return [relation for _, relation in found[:MOST]]
+        found.setdefault(frozenset(names), []).append((rank, Relation(Inequality(*names), chance)))
+    ranked = sorted(found.values(), key=lambda each: min(rank for rank, _ in each))
+    return [[relation for _, relation in each] for each in ranked]
 
 
-def kept_relations(
-    relations: Sequence[Relation], broken: Sequence[float], noise_stddev: float, n_rows: float
-) -> list[Relation]:
-    """Return the relations that few rows can break, by noisy numbers of these rows, without contradictions.
-
-    A computed column is made by one formula, and is part of no other relation, which its own values would break.
-    """
-    strong = [
-        relation
-        for relation, count in zip(relations, broken, strict=True)
-        if _is_kept(relation, count, noise_stddev, n_rows)
-    ]
-    formulas: list[Relation] = []
-    for relation in strong:
-        if isinstance(relation.rule, Formula) and _are_in_order([*formulas, relation]):
-            formulas.append(relation)
-    computed = {str(relation.rule.changes) for relation in formulas}
-    others = [
-        relation
-        for relation in strong
-        if not isinstance(relation.rule, Formula) and not computed & set(relation.names)
-    ]
-    return [*formulas, *others]
-
-
-def _is_kept(relation: Relation, count: float, noise_stddev: float, n_rows: float) -> bool:
-    """Return true if samples of a fit are to keep a relation, by the noisy number of rows that break it.
-
-    None may, and likely a small part of those that would by chance. Less has to be sure than in a draft: what noise of
-    small tables does to rows that nothing ties is worse. Least of an order that few rows can break in any case.
-    """
-    share, doubt = max(count / n_rows, 0.0), noise_stddev / n_rows
-    is_order = isinstance(relation.rule, Inequality)
-    none = max(3 * doubt, 0.0 if is_order else _ALMOST)
-    sure = 0.0 if is_order and relation.by_chance <= _HARMLESS else doubt
-    return share <= none and share + sure <= min(_MOST_BROKEN_OF_FIT, _OF_CHANCE_OF_FIT * relation.by_chance)
-
-
-def undecided_relations(
-    relations: Sequence[Relation], broken: Sequence[float], noise_stddev: float, n_rows: float
-) -> list[Relation]:
-    """Return the relations that are not kept although noise alone may explain the rows that seem to break them.
-
-    These are likelier none than as many as chance would have.
-    """
-    return [
-        relation
-        for relation, count in zip(relations, broken, strict=True)
-        if 0 < noise_stddev < np.inf
-        and count <= min(_IN_DOUBT * noise_stddev, relation.by_chance * n_rows / 2)
-        and not _is_kept(relation, count, noise_stddev, n_rows)
-    ]
-
-
-def say_undecided(relations: Sequence[Relation]) -> None:
-    """Log relations that noise leaves undecided, as the rules that would make samples keep them."""
-    if relations:
-        logger.warning(
-            "Noise hides if every row keeps these rules, and samples may break them. Declare those that hold by the "
-            "nature of the table, under rules: in its schema:\n%s",
-            dump([relation.rule.to_dict() for relation in relations]).rstrip(),
-        )
-
-
-def say_close(encoder: TableEncoder, pairs: Sequence[Table]) -> None:
+def say_close(rules: Sequence[Near]) -> None:
     """Log moments that lie so close together that the time between them is lost on all other columns of a sample."""
-    for first, second in _close_moments(encoder, pairs):
+    for rule in rules:
+        column, near = key_of(rule.column), key_of(rule.near)
         logger.warning(
-            "%r and %r lie so close together that in samples the time between them goes with no other column. Give "
-            "the table a column of it, such as time_between, and declare, under rules: in its schema: "
-            "{column: %s, equals: %s + time_between}.",
-            *(first, second, key_of(second), key_of(first)),
+            "%r and %r lie so close together that in samples the time between them goes with no other column. "
+            "Declare, under rules: in its schema: {column: %s, near: %s}; and {low: %s, high: %s} if that holds in "
+            "every row.",
+            *(rule.near, rule.column, column, near, near, column),
         )
 
 
-def _close_moments(encoder: TableEncoder, pairs: Sequence[Table]) -> Iterator[tuple[str, str]]:
-    """Return an iterator over moments of which nearly all rows have two in the same or in neighbouring codes."""
+def close_moments(encoder: TableEncoder, pairs: Sequence[Table]) -> list[Near]:
+    """Return the rules of moments of which nearly all rows have two in the same or in neighbouring codes.
+
+    The one that is later in the mean lies near the other one.
+    """
     own = {
         place: column
         for place, column in _own(encoder)
         if column.encoder.column.quantity == "a moment" and not column.is_unseen
     }
-    computed = {str(rule.changes) for rule in encoder.found if rule.changes}
+    computed, found = {str(rule.changes) for rule in encoder.found if rule.changes}, []
     for table in pairs:
         i, j = table.columns if set(table.columns) <= set(own) else (-1, -1)
         if i < 0 or {own[i].encoder.name, own[j].encoder.name} & computed:
@@ -431,26 +376,10 @@ def _close_moments(encoder: TableEncoder, pairs: Sequence[Table]) -> Iterator[tu
         by_chance = expected[is_close].sum() / max(expected[have_both].sum(), 1e-9)
         counts = table.counts
         if by_chance < _CLOSE_BY_CHANCE and counts[is_close].sum() > _CLOSE * counts[have_both].sum() > 0:
-            yield own[i].encoder.name, own[j].encoder.name
-
-
-def _are_in_order(formulas: Sequence[Relation]) -> bool:
-    """Return true if formulas compute different columns, and none depends on itself."""
-    try:
-        in_order([relation.rule for relation in formulas])
-    except ConfigError:
-        return False
-    return True
-
-
-def is_strong(relation: Relation, count: float, noise_stddev: float, n_rows: float) -> bool:
-    """Return true if few rows can break a relation, by the noisy number of those that do.
-
-    None may, and surely a small part of those that would by chance; of almost a function, a few may.
-    """
-    share, doubt = max(count / n_rows, 0.0), 2 * noise_stddev / n_rows
-    none = max(1.5 * doubt, 0.0 if isinstance(relation.rule, Inequality) else _ALMOST)
-    return share <= none and share + doubt <= min(MOST_BROKEN, OF_CHANCE * relation.by_chance)
+            later = (other_low + other_high)[None, :] - (low + high)[:, None]
+            first, last = (i, j) if (counts * later)[have_both & is_close].sum() >= 0 else (j, i)
+            found.append(Near(own[last].encoder.name, own[first].encoder.name))
+    return found
 
 
 # Dependences.
@@ -531,7 +460,7 @@ def _parts_of_moments(encoder: TableEncoder) -> Iterator[Relation]:
         if part is None or column.quantity != "a number":
             continue
         for moment in moments:
-            formula = _formula(column.name, f"{part}({{}})", [moment.name])
+            formula = formula_of(column.name, f"{part}({{}})", [moment.name])
             if formula is not None:
                 yield Relation(formula, 1.0)
 
@@ -543,7 +472,7 @@ def _clocks(encoder: TableEncoder) -> Iterator[Relation]:
         names = [next((c.name for c in numbers if c.name.lower() == part), None) for part in parts]
         for column in numbers if None not in names else ():
             if re.search(f"(^|[^a-z])({named})$", column.name.lower()):
-                formula = _formula(column.name, equals, [str(name) for name in names])
+                formula = formula_of(column.name, equals, [str(name) for name in names])
                 if formula is not None:
                     yield Relation(formula, 1.0)
 
@@ -569,14 +498,14 @@ def _sums(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[
         for n in (2, 3):
             for parts in itertools.combinations(smaller[:12], n):
                 off = abs(sum(means[part] for part in parts) / mean - 1.0)
-                formula = _formula(total, " + ".join(["{}"] * n), parts) if off <= _SAME_MEAN else None
+                formula = formula_of(total, " + ".join(["{}"] * n), parts) if off <= _SAME_MEAN else None
                 if formula is not None:
                     found.append((off, Relation(formula, 1.0)))
     found.sort(key=lambda each: each[0])
     return [relation for _, relation in found[: MOST // 2]]
 
 
-def _formula(column: str, equals: str, names: Sequence[str]) -> Formula | None:
+def formula_of(column: str, equals: str, names: Sequence[str]) -> Formula | None:
     """Return a formula in which ``{}`` stand for names; ``None`` if a formula cannot hold one of them."""
     plain = (name if name.isidentifier() and not iskeyword(name) else f"`{name}`" for name in names)
     try:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from tabgan.columns.kind import Column
+from tabgan.columns.kind import Column, read_text
 from tabgan.columns.lattice import has_range
 from tabgan.rules import Formula
 from tabgan.table.codes import TableEncoder
@@ -22,6 +22,7 @@ def with_solved(rows: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
         encoder: Of the model.
     """
     described = {column.name: column for column in encoder.schema}
+    rows = _with_distances(rows, encoder)
     for rule in encoder.schema.rules:
         if not isinstance(rule, Formula) or rule.column not in rows or _is_no_number(described[rule.column]):
             continue
@@ -38,6 +39,18 @@ def with_solved(rows: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
             at = np.flatnonzero(rows[[rule.column, *others]].notna().all(axis=1) & is_open)
             if len(at):
                 rows = _solved(rows, at, rule, name, others, encoder)
+    return rows
+
+
+def _with_distances(rows: pd.DataFrame, encoder: TableEncoder) -> pd.DataFrame:
+    """Return rows with the distances of columns that lie near others, where both are given."""
+    reduction = encoder.reduction
+    if reduction is None:
+        return rows
+    for each in reduction.differences:
+        if set(each.members) <= set(rows):
+            read = read_text(rows[list(each.members)], [reduction.described[name] for name in each.members])
+            rows = rows.assign(**{each.name: each.merge(read, reduction.described).set_axis(rows.index)})
     return rows
 
 

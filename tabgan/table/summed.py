@@ -25,6 +25,7 @@ from tabgan.columns import Column
 from tabgan.columns.keys import Value, add_keys, listed, typed
 from tabgan.columns.kind import read_text
 from tabgan.table.codes import TableEncoder
+from tabgan.table.differences import Difference
 from tabgan.table.merged import Merged
 from tabgan.table.placing import placed_columns, places_of_rows
 from tabgan.table.reduction import Reduction
@@ -423,11 +424,12 @@ class SpooledRows(Rows):
         return read
 
     def reduced(self, reduction: Reduction) -> Rows:
-        for part in reduction.merged:
-            self.table.add(part.name, object, partial(self._merged, reduction, part))
+        for part in reduction.made:
+            dtype = reduction.inner[part.name].dtype or "object"
+            self.table.add(part.name, dtype, partial(self._made, reduction, part))
         return replace(self, names=reduction.inner_names)
 
-    def _merged(self, reduction: Reduction, part: Merged, number: int) -> pd.Series:
+    def _made(self, reduction: Reduction, part: Merged | Difference, number: int) -> pd.Series:
         return reduction.merge(part, self.table.frame(number, part.members))
 
     def codes(self, encoder: TableEncoder) -> np.ndarray:

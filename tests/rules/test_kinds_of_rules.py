@@ -14,6 +14,7 @@ from tabgan.rules import (
     Formula,
     Inequality,
     Missing,
+    Near,
     OneOf,
     Unique,
     keeps_rules,
@@ -298,6 +299,7 @@ RULES = (
     OneOf(("u", "v")),
     Unique(("a", "key")),
     Missing("town", {"m": [True, None]}),
+    Near("a", "b"),
 )
 
 

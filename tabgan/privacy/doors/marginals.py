@@ -92,8 +92,7 @@ def measure_pairs(
     for start in range(0, len(chosen), BLOCK):
         marginals += tables.measure(chosen[start : start + BLOCK])
         if progress:
-            done = min(start + BLOCK, len(chosen))
-            progress(len(pairs) + done, len(pairs) + len(chosen))
+            progress(len(pairs) + min(start + BLOCK, len(chosen)), len(pairs) + len(chosen))
     return marginals
 
 

@@ -174,8 +174,7 @@ def training_rows(measured: MeasuredTable, units: np.ndarray) -> TrainingRows:
     """
     n_rows = measured.released.n_rows
     rate = 1.0 if n_rows <= MANY_ROWS else DRAWN_ROWS / n_rows
-    where = None
-    codes, own = measured.codes, units
+    where, codes, own = None, measured.codes, units
     if rate < 1.0:
         where = np.flatnonzero(drawn_units(int(units.max(initial=-1)) + 1, rate)[units])
         codes = np.asarray(codes[where])

@@ -1,10 +1,9 @@
 """The only noise on counts.
 
-All noise is OpenDP's discrete Gaussian, drawn exactly from the operating system's entropy: no
-floating-point sampler, no seed. Counts are scaled to an integer grid of ``GRID`` steps per row before the
-noise is added, and scaled back after it, so the noise is a Gaussian on a grid of 2**-16 of a row. At that
-width its privacy curve and that of the continuous Gaussian, which the ledger composes, agree far below the
-rounding (always upwards) of the accountant's own grid.
+All noise is OpenDP's discrete Gaussian, drawn exactly from the operating system's entropy: no floating-point sampler,
+no seed. Counts are scaled to an integer grid of ``GRID`` steps per row before the noise is added, and scaled back after
+it, so the noise is a Gaussian on a grid of 2**-16 of a row. At that width its privacy curve and that of the continuous
+Gaussian, which the ledger composes, agree far below the rounding (always upwards) of the accountant's own grid.
 
 References:
     Canonne, Kamath & Steinke (2020), *The Discrete Gaussian for Differential Privacy*.

@@ -1,7 +1,7 @@
 """Private metrics: noisy figures on real rows, which may leave the organisation at an epsilon of their own.
 
-Every figure is a sum over rows, or the distance of such a sum from its value in the synthetic table. One row
-changes it by at most 1, however many columns it covers.
+Every figure is a sum over rows, or the distance of such a sum from its value in the synthetic table. One row changes it
+by at most 1, however many columns it covers.
 """
 
 from __future__ import annotations
@@ -119,11 +119,8 @@ def _release(
     """Return figures as noisy shares of the rows; together they take a share of the budget, in equal parts."""
     if not figures:
         return []
-    multiplier = math.sqrt(len(figures) / share) / plan.mu
-    lines = [
-        Release(DOOR, what, columns, GAUSSIAN, multiplier, sensitivity=plan.unit.max_rows)
-        for what, _, columns in figures
-    ]
+    noise, unit = math.sqrt(len(figures) / share) / plan.mu, plan.unit.max_rows
+    lines = [Release(DOOR, each.what, each.columns, GAUSSIAN, noise, sensitivity=unit) for each in figures]
     noisy = measurer.scores(lines, lambda: np.array([figure.exact() for figure in figures]))
     return [Noisy(float(value) / n_rows, lines[0].noise_stddev / n_rows) for value in noisy]
 

@@ -46,6 +46,30 @@ def test_one_row_moves_each_number_by_one_at_most(row):
     assert np.abs(np.subtract(*counts)).max() <= 1
 
 
+OPPOSITE = Relation(Inequality("b", "a"), 0.5)
+
+
+def test_opposite_orders_are_one_release_in_which_a_row_counts_once():
+    asked = measurer(1.0)
+    count_broken(MEASURED, [OPPOSITE, PAIR, ORDER], asked)
+    plan = asked.privacy_filter.plan
+    assert [entry.columns for entry in asked.privacy_filter.entries] == [("b", "a"), ("a", "b")]
+    assert {entry.noise_stddev for entry in asked.privacy_filter.entries} == {
+        plan.noise_stddev("relations", 2)
+    }
+    assert count_broken(MEASURED, [OPPOSITE, PAIR, ORDER], measurer()) == [1.0, 2.0, 1.0]
+
+
+def test_a_row_that_breaks_both_orders_counts_in_one():
+    """Both strict orders of equal numbers are broken: the release would have twice its stated sensitivity."""
+    both = [Relation(Inequality(*pair, is_strict=True), 0.5) for pair in ("ab", "ba")]
+    assert count_broken(MEASURED, both, measurer()) == [2.0, 1.0]
+    equal = SimpleNamespace(
+        codes=CODES, released=MEASURED.released, rows=rows_of(pd.DataFrame({"a": [1, 2], "b": [1, 2]}))
+    )
+    assert count_broken(equal, both, measurer()) == [2.0, 0.0]
+
+
 def test_answers_that_are_not_one_a_row_are_not_released():
     """A rule that answers with fewer or more could count a row twice."""
 

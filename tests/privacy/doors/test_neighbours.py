@@ -54,7 +54,7 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import SHARES, TOGETHER, Plan, make_plan
 from tabgan.privacy.released import Marginal, ReleasedTable
 from tabgan.privacy.unit import ROW, PrivacyUnit
-from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, OneOf, Unique
+from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, Near, OneOf, Unique
 from tabgan.schema import Numeric, Schema
 from tabgan.table import spooled as spooled_module
 from tabgan.table.checks import check_table
@@ -1319,6 +1319,7 @@ RULES = (
     OneOf(("red", "blue")),
     Inequality("x", "y"),
     Inequality("start", "end"),
+    Near("end", "start"),
     Missing("age", {"known": False}),
     Unique(("x", "y", "start")),
 )

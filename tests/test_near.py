@@ -1,0 +1,221 @@
+"""Columns that lie near others, from outside: the distance keeps its relation to all other columns."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from tabgan import Formula, Inequality, Near, TabGAN
+from tabgan.errors import DataError, SchemaError
+from tabgan.model import loglinear
+from tabgan.privacy.filter import PrivacyFilter
+from tabgan.schema import Datetime, Numeric, Schema
+from tabgan.table.partitions import FrameParts
+
+ORDER = Inequality("admit", "left")
+NEAR = Schema(rules=[Near("left", "admit"), ORDER])
+
+
+def visits(n: int, seed: int = 0) -> pd.DataFrame:
+    """Return stays of up to two weeks in three years, longer ones of severe cases."""
+    rng = np.random.default_rng(seed)
+    severity = rng.integers(1, 6, n)
+    admit = pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 1_095, n), unit="D")
+    left = admit + pd.to_timedelta(rng.poisson(2 * severity), unit="D")
+    df = pd.DataFrame({"admit": admit, "severity": severity, "left": left})
+    df.loc[rng.random(n) < 0.1, "left"] = pd.NaT
+    return df
+
+
+def days(df: pd.DataFrame) -> pd.Series:
+    return (df["left"] - df["admit"]).dt.days
+
+
+def relation(df: pd.DataFrame) -> float:
+    return float(days(df).corr(df["severity"]))
+
+
+@pytest.fixture(scope="module")
+def few_rows():
+    """Fit on few drawn rows, where it matters that a fit runs, and not how well."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"POOL": 2_048, "MIN_POOL": 1_024, "FRESH": 1_024, "ITERATIONS": 10}.items():
+            patch.setattr(loglinear, name, value)
+        yield
+
+
+@pytest.fixture(scope="module")
+def model(few_rows) -> TabGAN:
+    return TabGAN(epsilon=None, schema=NEAR, random_state=0).fit(visits(3_000))
+
+
+class TestSamples:
+    def test_the_distance_goes_with_other_columns(self, few_rows):
+        df = visits(4_000)
+        near = TabGAN(3.0, schema=NEAR, random_state=0).fit(df).sample(4_000)
+        far = TabGAN(3.0, schema=Schema(rules=[ORDER]), random_state=0).fit(df).sample(4_000)
+        assert relation(df) > 0.7
+        assert relation(near) > 0.55
+        assert abs(relation(far)) < 0.25  # the control: what is lost without the rule
+
+    def test_look_like_the_table(self, model):
+        df, sample = visits(3_000), model.sample(3_000)
+        assert sample.dtypes.to_dict() == df.dtypes.to_dict()
+        assert list(sample) == list(df)
+        assert (days(sample).dropna() >= 0).all()
+        assert sample["left"].isna().mean() == pytest.approx(0.1, abs=0.03)
+        assert days(sample).mean() == pytest.approx(days(df).mean(), rel=0.1)
+        assert (sample["left"].dropna() == sample["left"].dropna().dt.normalize()).all()
+
+    def test_without_an_order_distances_are_negative_too(self, few_rows):
+        df = visits(2_000)
+        df["left"] -= pd.Timedelta(days=5)
+        schema = Schema(rules=[Near("left", "admit")])
+        sample = TabGAN(None, schema=schema, random_state=0).fit(df).sample(2_000)
+        assert (days(sample) < 0).mean() == pytest.approx((days(df) < 0).mean(), abs=0.05)
+
+    def test_a_chain_holds(self, few_rows):
+        df = visits(1_000)
+        df["paid"] = df["left"] + pd.to_timedelta(np.arange(1_000) % 4, unit="D")
+        rules = [*NEAR.rules, Near("paid", "left"), Inequality("left", "paid")]
+        sample = TabGAN(None, schema=Schema(rules=rules), random_state=0).fit(df).sample(1_000)
+        assert set((sample["paid"] - sample["left"]).dt.days.dropna()) == {0, 1, 2, 3}
+
+    def test_a_formula_may_use_the_column(self, few_rows):
+        df = visits(1_000).assign(stay=lambda df: days(df))
+        rules = [*NEAR.rules, Formula("stay", "days(left - admit)")]
+        sample = TabGAN(None, schema=Schema(rules=rules), random_state=0).fit(df).sample(500)
+        pd.testing.assert_series_equal(sample["stay"], days(sample), check_names=False)
+
+    def test_declared_bounds_are_kept(self, few_rows):
+        last = pd.Timestamp("2023-06-30")
+        schema = Schema([Datetime(name="left", bounds=("2021-01-01", str(last)))], rules=NEAR.rules)
+        sample = TabGAN(None, schema=schema, random_state=0).fit(visits(1_000)).sample(1_000)
+        assert sample["left"].max() == last
+
+    @pytest.mark.parametrize("scale", [1, 0.25])
+    def test_numbers_may_lie_near_each_other(self, few_rows, scale):
+        rng = np.random.default_rng(0)
+        low = rng.integers(0, 9_000, 2_000)
+        df = pd.DataFrame({"low": low * scale, "high": (low + rng.integers(0, 8, 2_000)) * scale})
+        df = df.astype("int64") if scale == 1 else df
+        schema = Schema(rules=[Near("high", "low"), Inequality("low", "high")])
+        sample = TabGAN(None, schema=schema, random_state=0).fit(df).sample(1_000)
+        assert sample.dtypes.to_dict() == df.dtypes.to_dict()
+        assert set(sample["high"] - sample["low"]) <= {i * scale for i in range(8)}
+
+    def test_text_that_is_declared_as_dates_keeps_its_form(self, few_rows):
+        df = visits(800).assign(**{n: visits(800)[n].dt.strftime("%d/%m/%Y") for n in ("admit", "left")})
+        columns = [Datetime(name=name, format="%d/%m/%Y") for name in ("admit", "left")]
+        sample = TabGAN(None, schema=Schema(columns, rules=NEAR.rules), random_state=0).fit(df).sample(200)
+        moments = sample[["admit", "left"]].apply(pd.to_datetime, format="%d/%m/%Y")
+        assert ((moments["left"] - moments["admit"]).dt.days.dropna() >= 0).all()
+        assert (moments["left"] - moments["admit"]).dt.days.max() < 40
+
+
+class TestConditionsAndCompletions:
+    def test_conditions_on_either_column_are_met(self, model):
+        of = model.sample(200, conditions={"left": {"min": "2022-05-01", "max": "2022-07-31"}})
+        assert of["left"].between("2022-05-01", "2022-07-31").all()
+        assert days(of).mean() == pytest.approx(days(visits(3_000)).mean(), rel=0.25)
+        near = model.sample(200, conditions={"admit": {"min": "2022-05-01", "max": "2022-07-31"}})
+        assert near["admit"].between("2022-05-01", "2022-07-31").all()
+
+    def test_a_given_end_leads_the_beginning(self, model):
+        rows = pd.DataFrame({"left": [pd.Timestamp("2022-03-10")] * 400, "severity": [1, 5] * 200})
+        whole = model.complete(rows)
+        assert (whole["left"] == rows["left"]).all()
+        stays = days(whole).groupby(whole["severity"]).mean()
+        assert stays[1] == pytest.approx(2, abs=1)
+        assert stays[5] == pytest.approx(10, abs=1.5)
+
+    def test_what_is_drawn_depends_on_a_given_distance(self, model):
+        admit = pd.Timestamp("2022-03-01")
+        rows = pd.DataFrame({"admit": admit, "left": [admit, admit + pd.Timedelta(days=12)] * 300})
+        whole = model.complete(rows)
+        pd.testing.assert_frame_equal(whole[["admit", "left"]], rows, check_dtype=False)
+        severity = whole["severity"].groupby(days(whole)).mean()
+        assert severity[12] > severity[0] + 1.5
+
+    def test_a_given_distance_without_a_place_is_an_error(self, model):
+        rows = pd.DataFrame({"admit": [pd.Timestamp("2021-02-01")], "left": [pd.Timestamp("2022-02-01")]})
+        with pytest.raises(DataError, match="The distance of 'left' from 'admit': 1 given cells"):
+            model.complete(rows)
+        assert model.complete(rows, unknown="ignore")["left"].item() == rows["left"].item()
+
+    def test_given_cells_that_break_the_order_are_an_error(self, model):
+        rows = pd.DataFrame({"admit": [pd.Timestamp("2021-02-02")], "left": [pd.Timestamp("2021-02-01")]})
+        with pytest.raises(DataError, match=r"the given cells of 1 rows break rules\[1\]"):
+            model.complete(rows)
+
+
+class TestAFit:
+    def test_charges_the_distance_in_place_of_the_column(self, few_rows):
+        private = TabGAN(20.0, schema=NEAR, random_state=0).fit(visits(1_500))
+        charged = {name for entry in private.privacy_.entries for name in entry.columns}
+        assert "left - admit" in charged
+        assert not any(name == "left" or name.startswith("left (") for name in charged)
+        assert private.schema_.names == ["admit", "severity", "left"]
+        assert private.schema_["left"].bounds[0] == private.schema_["admit"].bounds[0]
+
+    def test_comes_back_from_a_file(self, model, tmp_path):
+        model.save(tmp_path / "model")
+        loaded = TabGAN.load(tmp_path / "model")
+        assert loaded.schema_ == model.schema_
+        pd.testing.assert_frame_equal(loaded.sample(200), model.sample(200))
+
+    def test_is_the_same_in_parts(self, few_rows):
+        df = visits(900)
+        fits = [TabGAN(None, schema=NEAR, random_state=0).fit(each) for each in (df, FrameParts(df, 200))]
+        pd.testing.assert_frame_equal(*(fitted.sample(300) for fitted in fits))
+
+    def test_tells_the_rows_that_lack_the_other_column(self, few_rows):
+        df = visits(2_000)
+        df.loc[:499, "admit"] = pd.NaT
+        fitted = TabGAN(20.0, schema=NEAR, random_state=0).fit(df)
+        (loss,) = (loss for loss in fitted.losses_ if loss.column == "left")
+        assert "25% of the rows lack 'admit'" in loss.text
+        sample = fitted.sample(500)
+        assert sample["left"][sample["admit"].isna()].isna().all()
+
+    def test_both_editions_of_a_report_have_the_column(self, few_rows, few_steps, few_trees):
+        fitted = TabGAN(20.0, schema=NEAR, random_state=0, adversary_share=0.0).fit(visits(900))
+        report = fitted.evaluate(visits(300, 1), visits(300, 2), synthetic=fitted.sample(300))
+        shareable = report.shareable.data.evaluation
+        (own,) = (column for column in shareable.columns if column.name == "left")
+        assert own.missing_real == pytest.approx(0.1, abs=0.05)
+        assert report.data.evaluation["rules"].value == 1.0
+
+
+ZONE = visits(60).assign(left=visits(60)["left"].dt.tz_localize("UTC"))
+MONEY = [Numeric(name=name, format="$1,234.5") for name in "ab"]
+
+
+@pytest.mark.parametrize(
+    ("df", "given", "message"),
+    [
+        (visits(60), {"rules": [Near("left", "severity")]}, "holds a moment, and 'severity' a number"),
+        (visits(60), {"rules": [Near("left", "lft")]}, r"rules\[0\]\.near: .*'lft'"),
+        (visits(60).assign(left="2020"), {"rules": NEAR.rules}, "only a noisy vote would find its kind"),
+        (ZONE, {"rules": [Near("left", "admit")]}, "time zones UTC and None"),
+        (visits(60), {"rules": [Near("left", "admit"), Near("admit", "left")]}, "in a circle"),
+        (visits(60), {"rules": NEAR.rules, "target": "left"}, "'left' is a target"),
+        (
+            visits(60).assign(a="$1.00", b="$2.00"),
+            {"columns": MONEY, "rules": [Near("a", "b")]},
+            r"rules\[0\]\.column: 'a' has a format, so its precision has to be declared",
+        ),
+        (
+            visits(60),
+            {"rules": [Near("left", "admit"), Formula("left", "admit + (admit - admit)")]},
+            r"rules\[1\]\.column: 'left' is computed by rules\[0\] already",
+        ),
+    ],
+)
+def test_a_table_that_cannot_keep_it_is_refused_before_a_charge(df, given, message, monkeypatch):
+    charged = []
+    monkeypatch.setattr(PrivacyFilter, "charge", lambda self, *releases, call="": charged.append(releases))
+    with pytest.raises(SchemaError, match=message):
+        TabGAN(1.0, schema=Schema(**given)).fit(df)
+    assert not charged
