@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from tabgan.privacy.ledger.records import LedgerConfig
     from tabgan.privacy.ledger.summary import read_ledger
     from tabgan.report import report
-    from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, Near, OneOf, Unique
+    from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, Near, OneOf, Same, Unique
     from tabgan.schema import (
         Boolean,
         Categorical,
@@ -50,6 +50,7 @@ __all__ = [
     "Numeric",
     "OneOf",
     "Pii",
+    "Same",
     "Schema",
     "TabGAN",
     "Text",
@@ -67,7 +68,7 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     dict.fromkeys(__all__, "tabgan.schema")
     | dict.fromkeys(
-        ["FixedCombinations", "Formula", "Inequality", "Missing", "Near", "OneOf", "Unique"], "tabgan.rules"
+        ["FixedCombinations", "Formula", "Inequality", "Missing", "Near", "OneOf", "Same", "Unique"], "tabgan.rules"
     )
     | {
         "Between": "tabgan.table.conditions",

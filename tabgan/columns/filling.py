@@ -32,6 +32,8 @@ class Filling:
         n_parts: Parts in all.
         n_rows: Rows of all parts, if known.
         follows: The modelled column that made-up persons follow, ``None`` if they follow none.
+        starts: ``(rows,)`` true for rows of the next table that are the first of their key; ``None`` if keys are drawn
+            with their column.
         memory: State of each column, or of several together, by a name of their own.
         counted: Numbers used so far, by a name.
         origin: Rows of the sample before this part.
@@ -43,6 +45,7 @@ class Filling:
     n_parts: int = 1
     n_rows: int = 0
     follows: str | None = None
+    starts: np.ndarray | None = None
     memory: dict[str, object] = field(default_factory=dict)
     counted: dict[str, int] = field(default_factory=dict)
     origin: int = field(init=False)

@@ -184,12 +184,12 @@ class Identifier(Column):
 
     def fill(self, table: pd.DataFrame, filling: Filling) -> pd.Series:
         if not self.recurrence:
-            return self._keys(len(table), filling.first_row, filling)
+            return self.keys_from(filling.first_row, len(table), filling)
         if len(table) == 0:
-            return self._keys(0, 0, filling)
+            return self.keys_from(0, 0, filling)
         last = filling.kept(self.name, lambda: _LastKey(filling.origin))
-        sizes = self._sizes(max(len(table) - last.lacks, 0), filling)
-        keys = self._keys(len(sizes), last.next_number, filling)
+        sizes = self.sizes(max(len(table) - last.lacks, 0), filling.rng(self.name))
+        keys = self.keys_from(last.next_number, len(sizes), filling)
         repeated = keys.iloc[
             np.repeat(np.arange(len(keys)), sizes)
         ]  # Series.repeat makes pandas' text of objects
@@ -200,15 +200,15 @@ class Identifier(Column):
         last.lacks = len(repeated) - len(table)
         return repeated.iloc[: len(table)].reset_index(drop=True)
 
-    def _sizes(self, n_rows: int, filling: Filling) -> np.ndarray:
+    def sizes(self, n_rows: int, rng: np.random.Generator) -> np.ndarray:
         """Return numbers of rows of keys that have at least ``n_rows`` together, and fewer without the last."""
         shares = np.array(self.recurrence if isinstance(self.recurrence, tuple) else (1.0,))
-        sizes = 1 + filling.rng(self.name).choice(len(shares), n_rows, p=shares / shares.sum())
+        sizes = 1 + rng.choice(len(shares), n_rows, p=shares / shares.sum())
         ends = np.cumsum(sizes)
         return np.asarray(sizes[: int(np.searchsorted(ends, n_rows)) + 1])
 
-    def _keys(self, n: int, first: int, filling: Filling) -> pd.Series:
-        """Return keys by their numbers, from ``first`` on."""
+    def keys_from(self, first: int, n: int, filling: Filling) -> pd.Series:
+        """Return ``n`` different keys by their numbers, from ``first`` on."""
         if self._own is None:
             return self.generate(n, first)
         made = filling.numbered(self.name, self._own, np.arange(first, first + n))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, NamedTuple
 
@@ -81,8 +81,9 @@ class Person(NamedTuple):
     user_name: str
 
 
-#: Providers that follow from the person, and others of Faker that are drawn by themselves.
+#: Providers that follow from the person, those that follow from a state, and all that there are.
 _OF_PERSON = ("name", "first_name", "last_name", "user_name", "email")
+_OF_PLACE = ("postcode", "state_abbr")
 PROVIDERS = (
     *_OF_PERSON,
     *(
@@ -196,7 +197,7 @@ class Pii(Column):
                 return [str(getattr(person, self.provider)) for person in people]
             domains = filling.rng(f"domains {self.locale}").integers(0, len(_DOMAINS), len(people))
             return [f"{p.user_name}@{_DOMAINS[d]}" for p, d in zip(people, domains, strict=True)]
-        if self.provider in ("postcode", "state_abbr") and hasattr(_faker(self.locale), "postcode_in_state"):
+        if self.provider in _OF_PLACE and hasattr(_faker(self.locale), "postcode_in_state"):
             return [place[self.provider == "postcode"] for place in _places(len(table), filling, self.locale)]
         draw = getattr(_drawn(filling, f"{self.name} {self.locale}", self.locale), self.provider)
         return [" ".join(str(draw()).split()) for _ in range(len(table))]
@@ -223,6 +224,20 @@ class Pii(Column):
 
     def trials(self) -> list[ColumnEncoder]:
         return [self.encoder()]
+
+
+def made_together(columns: Iterable[Column]) -> list[tuple[tuple[str, ...], str | None]]:
+    """Return the names of columns that describe one made-up person or place, and the column that its names follow."""
+    found: dict[tuple[str, bool], list[Pii]] = {}
+    for column in columns:
+        is_person = isinstance(column, Pii) and column.provider in _OF_PERSON
+        if isinstance(column, Pii) and (is_person or column.provider in _OF_PLACE):
+            found.setdefault((column.locale, is_person), []).append(column)
+    followed = next((c.follows for group in found.values() for c in group if c.follows is not None), None)
+    return [
+        (tuple(column.name for column in group), followed if is_person else None)
+        for (_, is_person), group in found.items()
+    ]
 
 
 def _faker(locale: str) -> Faker:

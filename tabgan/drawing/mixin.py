@@ -19,11 +19,11 @@ from tabgan._util.progress import Progress, told
 from tabgan._util.rng import RandomStreams
 from tabgan.drawing.completion import completed
 from tabgan.drawing.kept import has_uniqueness
+from tabgan.drawing.keyed import source_of
 from tabgan.drawing.proportions import shares_of
 from tabgan.drawing.ray_shards import drawn_on_ray
 from tabgan.drawing.rows import (
     EFFECTIVE,
-    RowSource,
     TableSource,
     imputing,
     label_of_sample,
@@ -228,7 +228,7 @@ class SamplerMixin(Generic[TableT]):
         batch_size = validate.integer_at_least("batch_size", batch_size, 1)
         impute = validate.true_or_false("impute", impute)
         if proportions is None:
-            source: TableSource = RowSource.of(fitted, conditions, impute)
+            source: TableSource = source_of(fitted, conditions, impute)
         else:
             stated = conditions_of(conditions, fitted.encoder.schema.names)
             source = shares_of(imputing(fitted) if impute else fitted, proportions, stated)
@@ -321,7 +321,7 @@ class SamplerMixin(Generic[TableT]):
         dialect = {"separator": separator, "decimal": decimal, "encoding": encoding}
         form = form_of_parts(format, dialect, escape_formulas)
         wanted = {"conditions": conditions, "impute": validate.true_or_false("impute", impute)}
-        source = RowSource.of(fitted, **wanted)  # type: ignore[arg-type]
+        source = source_of(fitted, **wanted)  # type: ignore[arg-type]
         on_ray = self._is_on_ray(executor, alone is not None)
         stated = sorted(conditions_of(conditions, fitted.encoder.schema.names).items())
         seed = self.random_state if random_state is None else random_state

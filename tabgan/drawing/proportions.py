@@ -10,6 +10,7 @@ import pandas as pd
 
 from tabgan._util.rng import RandomStreams
 from tabgan.drawing.kept import Memory
+from tabgan.drawing.keyed import interleaved, source_under
 from tabgan.drawing.raking import Margin, Raked, quotas
 from tabgan.drawing.rows import EFFECTIVE, RowSource, TableSource
 from tabgan.errors import ConfigError, DataError
@@ -55,6 +56,15 @@ class Strata(TableSource):
             whole.attrs[EFFECTIVE] = worth
             yield whole
 
+    def by_key(
+        self, n: int, batch_size: int, streams: RandomStreams, memory: Memory | None = None
+    ) -> Iterator[tuple[pd.DataFrame, np.ndarray | None]]:
+        if self.fitted.encoder.key is None or not n:
+            return super().by_key(n, batch_size, streams, memory)
+        return interleaved(
+            self.sources, quotas(self.shares, n), batch_size, streams, {} if memory is None else memory
+        )
+
 
 def shares_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Condition]) -> TableSource:
     """Return the rows of a sample whose shares a person states for the values of columns.
@@ -73,7 +83,7 @@ def shares_of(fitted: Fitted, proportions: object, conditions: Mapping[str, Cond
     if len(margins) > 1:
         return Raked(fitted, conditions, margins)
     (margin,) = margins
-    sources = [RowSource.under(fitted, {**conditions, margin.name: part}) for part in margin.parts]
+    sources = [source_under(fitted, {**conditions, margin.name: part}) for part in margin.parts]
     return Strata(fitted, sources, margin.shares)
 
 
@@ -100,14 +110,14 @@ def _margin(
         any(part.missing for part in parts),
     )
     for part in parts:
-        RowSource.under(fitted, {**conditions, name: part})
+        source_under(fitted, {**conditions, name: part})
     _check_apart(fitted, name, parts, everything)
     rest = 1.0 - sum(shares)
     if rest <= ROUNDING:
         return Margin(name, parts, shares)
     others = replace(everything, is_excluded=True)
     try:
-        RowSource.under(fitted, {**conditions, name: others})
+        source_under(fitted, {**conditions, name: others})
     except DataError:
         raise DataError(
             f"{where}: the shares sum to {sum(shares):g}, and the model has no other value. Have them sum to 1."

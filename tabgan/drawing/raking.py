@@ -12,6 +12,7 @@ import pandas as pd
 
 from tabgan._util.rng import RandomStreams
 from tabgan.drawing.kept import Kept, Memory
+from tabgan.drawing.keyed import interleaved, source_under
 from tabgan.drawing.rows import EFFECTIVE, RowSource, TableSource
 from tabgan.errors import ConfigError, DataError
 from tabgan.fitting.modelfile import Fitted
@@ -127,7 +128,7 @@ class Raked(TableSource):
     _under: dict[tuple[int, ...], RowSource] = field(default_factory=dict, init=False)
 
     def __post_init__(self) -> None:
-        self.source = RowSource.under(self.fitted, self.conditions)
+        self.source = source_under(self.fitted, self.conditions)
         for margin in self.margins:
             if self.fitted.encoder.schema[margin.name].is_filled:
                 raise ConfigError(
@@ -143,9 +144,7 @@ class Raked(TableSource):
             yield from self.source.modelled(0, batch_size, streams, memory)
             return
         pool = self._candidates(PILOT, RandomStreams(int(seeds.integers(2**62))))
-        cells, shares, worth = self._shares(pool.places)
-        wanted = [quotas(margin.shares, n) for margin in self.margins]
-        sizes = rounded(shares, cells, wanted, n)
+        cells, sizes, worth = self._sizes(pool, n)
         cell_of_row = streams.numpy("order").permutation(np.repeat(np.arange(len(cells)), sizes))
         for first in range(0, n, batch_size):
             rows = cell_of_row[first : first + batch_size]
@@ -154,6 +153,26 @@ class Raked(TableSource):
             pool = Candidates(pool.table.iloc[:0], pool.places[:0])  # no row of the pilot is shown twice
             whole.attrs[EFFECTIVE] = min(worth * len(rows) / n, repeated)
             yield whole
+
+    def by_key(
+        self, n: int, batch_size: int, streams: RandomStreams, memory: Memory | None = None
+    ) -> Iterator[tuple[pd.DataFrame, np.ndarray | None]]:
+        if self.fitted.encoder.key is None or not n:
+            yield from super().by_key(n, batch_size, streams, memory)
+            return
+        cells, sizes, worth = self._sizes(self._candidates(PILOT, streams.child("pilot")), n)
+        own = [self._source(tuple(cell)) for cell in cells.tolist()]
+        for table, starts in interleaved(
+            own, sizes.tolist(), batch_size, streams, {} if memory is None else memory
+        ):
+            table.attrs[EFFECTIVE] = min(worth * len(table) / n, table.attrs[EFFECTIVE])
+            yield table, starts
+
+    def _sizes(self, pool: Candidates, n: int) -> tuple[np.ndarray, np.ndarray, float]:
+        """Return combinations of parts, their rows of ``n``, and the independent rows that the pilot is worth."""
+        cells, shares, worth = self._shares(pool.places)
+        wanted = [quotas(margin.shares, n) for margin in self.margins]
+        return cells, rounded(shares, cells, wanted, n), worth
 
     def _candidates(self, n: int, streams: RandomStreams) -> Candidates:
         """Return drawn rows with the parts that they are in."""
@@ -242,7 +261,7 @@ class Raked(TableSource):
     def _source(self, cell: tuple[int, ...]) -> RowSource:
         if cell not in self._under:
             own = {margin.name: margin.parts[p] for margin, p in zip(self.margins, cell, strict=True)}
-            self._under[cell] = RowSource.under(self.fitted, {**self.conditions, **own})
+            self._under[cell] = source_under(self.fitted, {**self.conditions, **own})
         return self._under[cell]
 
 

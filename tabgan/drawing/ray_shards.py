@@ -19,6 +19,7 @@ import torch
 
 from tabgan._util.files import atomic_path, sweep
 from tabgan._util.ray_cluster import SharedPlace, cancel, connected, shared_place, submitted, taken
+from tabgan.drawing.keyed import source_of
 from tabgan.drawing.rows import RowSource
 from tabgan.drawing.stream import Chunks, FileJob, PartFile, write_file
 from tabgan.errors import ConfigError, DataError
@@ -38,7 +39,7 @@ def drawn_on_ray(
 
     Args:
         model: The model's file.
-        wanted: Arguments of :meth:`RowSource.of` that make the rows.
+        wanted: Arguments of :func:`source_of` that make the rows.
         workers: Files that are drawn at once at most; ``None`` for as many as the cluster has cores for.
         jobs: The files to write.
 
@@ -119,5 +120,5 @@ def _source(model: bytes, wanted: Mapping[str, Any], digest: str) -> RowSource:
             file.write(model)
             file.flush()
             fitted, _ = read_model(Path(file.name), torch.device("cpu"))
-        _there[key] = RowSource.of(fitted, **wanted).in_dictionaries()
+        _there[key] = source_of(fitted, **wanted).in_dictionaries()
     return _there[key]

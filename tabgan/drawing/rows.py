@@ -95,11 +95,20 @@ class TableSource(ABC):
         filling = Filling.of(streams.numpy("generated")) if filling is None else filling
         for column in encoder.schema:
             column.check_room(max(n + filling.first_row, filling.n_rows))
-        for modelled in self.modelled(n, batch_size, streams, memory):
+        for modelled, filling.starts in self.by_key(n, batch_size, streams, memory):
             table = encoder.with_generated(modelled, filling, self.stated())
             table.attrs.update(modelled.attrs)
             yield table
             filling.first_row += len(table)
+
+    def by_key(
+        self, n: int, batch_size: int, streams: RandomStreams, memory: Memory | None = None
+    ) -> Iterator[tuple[pd.DataFrame, np.ndarray | None]]:
+        """Return an iterator over tables as :meth:`modelled` does: rows of a key share what a rule says they share.
+
+        With ``(rows,)`` true for the first row of each key; ``None`` if no rule says that keys share values.
+        """
+        return ((table, None) for table in self.modelled(n, batch_size, streams, memory))
 
     def stated(self) -> Collection[str]:
         """Return the names of columns whose drawn cells stay unchanged, since conditions fix them."""
@@ -123,7 +132,7 @@ class RowSource(TableSource):
     keeps: Test | None = None
 
     @classmethod
-    def of(cls, fitted: Fitted, conditions: Mapping[str, object] | None, impute: bool = False) -> RowSource:
+    def of(cls, fitted: Fitted, conditions: object, impute: bool = False) -> RowSource:
         """Return the rows of a model under conditions, without missing values if ``impute`` is true.
 
         Raises:
@@ -171,7 +180,7 @@ class RowSource(TableSource):
 
     def _drawn(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of drawn rows, ``n`` in total."""
-        rngs, sampler = self._rngs(streams), self._sampler
+        rngs, sampler = self._rngs(streams), self.sampler
         before = sampler.effective_size
         if n == 0:
             yield self._decoded(np.empty((0, len(self.fitted.encoder.columns)), dtype=np.int16), rngs[1])
@@ -191,7 +200,7 @@ class RowSource(TableSource):
         keeps: Test,
     ) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of kept rows, ``n`` in total: rejected ones are drawn again."""
-        rngs, sampler = self._rngs(streams), self._sampler
+        rngs, sampler = self._rngs(streams), self.sampler
         before = sampler.effective_size
         if n == 0:
             yield from self._drawn(0, batch_size, streams)
@@ -200,13 +209,8 @@ class RowSource(TableSource):
         for first in range(0, n, batch_size):
             size = min(batch_size, n - first)
             while (lacking := size - sum(map(len, parts))) > 0:
-                if drawn >= max(LEAST_DRAWN, MOST_DRAWN * kept):
-                    raise DataError(
-                        f"sample: {kept:,} of {drawn:,} drawn rows keep the rules and conditions, and {n:,} are asked "
-                        "for. Loosen them, ask for fewer rows, or declare more of what they mean."
-                    )
-                share = max(kept, 1) / max(drawn, 1)
-                wanted = int(np.clip(SPARE * lacking / share, lacking, max(BATCH_SIZE, lacking)))
+                check_yield(drawn, kept, n)
+                wanted = wanted_rows(drawn, kept, lacking)
                 for codes, places in sampler.rows(wanted, rngs[0], self.fixed):
                     table = self._decoded(codes, rngs[1], places)
                     parts.append(table[keeps(table)])
@@ -219,7 +223,7 @@ class RowSource(TableSource):
             yield table
 
     @cached_property
-    def _sampler(self) -> CodeSampler:
+    def sampler(self) -> CodeSampler:
         """The sampler of the codes: one, since it keeps distributions that it has computed."""
         return self.fitted.sampler()
 
@@ -232,6 +236,25 @@ class RowSource(TableSource):
     ) -> pd.DataFrame:
         """Return the table of some codes, with the conditioned values."""
         return self.fitted.encoder.modelled(codes, rng, places, self.constants)
+
+
+def check_yield(drawn: int, kept: int, n: int) -> None:
+    """Raise if so few of the drawn rows are kept that the draw is given up.
+
+    Raises:
+        DataError: stating how many were kept.
+    """
+    if drawn >= max(LEAST_DRAWN, MOST_DRAWN * kept):
+        raise DataError(
+            f"sample: {kept:,} of {drawn:,} drawn rows keep the rules and conditions, and {n:,} are asked "
+            "for. Loosen them, ask for fewer rows, or declare more of what they mean."
+        )
+
+
+def wanted_rows(drawn: int, kept: int, lacking: int) -> int:
+    """Return the number of rows to draw next, by the share that was kept so far."""
+    share = max(kept, 1) / max(drawn, 1)
+    return int(np.clip(SPARE * lacking / share, lacking, max(BATCH_SIZE, lacking)))
 
 
 def imputing(fitted: Fitted) -> Fitted:

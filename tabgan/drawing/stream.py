@@ -27,6 +27,7 @@ from tabgan._util.progress import Progress, silent
 from tabgan._util.rng import RandomStreams
 from tabgan.columns.filling import Filling
 from tabgan.drawing.kept import Memory, has_uniqueness
+from tabgan.drawing.keyed import source_of
 from tabgan.drawing.rows import EFFECTIVE, RowSource, label_of_sample, say_that_rows_repeat
 from tabgan.errors import ConfigError, DataError, OutOfMemoryError, lacks_memory
 from tabgan.fitting.modelfile import read_model
@@ -186,7 +187,7 @@ def write_stream(
     Args:
         source: The rows.
         model_file: The model that they are of, for other processes.
-        wanted: Arguments of :meth:`RowSource.of` that make them, for other processes.
+        wanted: Arguments of :func:`source_of` that make them, for other processes.
         folder: The folder; created if needed.
         manifest: The request; its seed counts unless an unseeded request resumes.
         is_seeded: True if a seed was asked for.
@@ -299,7 +300,7 @@ def _open_model(model_file: Path, wanted: Mapping[str, Any]) -> None:
     """Prepare a process that writes files."""
     torch.set_num_threads(1)  # each of the processes has a core
     fitted, _ = read_model(model_file, torch.device("cpu"))
-    _there["source"] = RowSource.of(fitted, **wanted).in_dictionaries()
+    _there["source"] = source_of(fitted, **wanted).in_dictionaries()
 
 
 def _write_there(job: FileJob) -> PartFile:

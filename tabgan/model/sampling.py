@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ import torch
 from tabgan.errors import ConditionError
 from tabgan.model.generator import Generator
 from tabgan.model.lookahead import Lookahead
-from tabgan.model.meeting import met_by_codes, met_by_places
+from tabgan.model.meeting import MetCodes, met_by_codes, met_by_places
 from tabgan.model.tabulated import DrawTables
 from tabgan.table.stretches import Chances, Stretches
 
@@ -71,7 +72,6 @@ class CodeSampler:
         self.effective_size = 0.0
         self._tables = DrawTables([len(mask) for mask in exists], generator.parents, self.logits, device)
         self._n_drawn = 0
-        self._ahead: Lookahead | None = None
 
     @torch.no_grad()
     def batches(
@@ -124,15 +124,82 @@ class CodeSampler:
             resampling.
         """
         for first in range(0, n_rows, batch_size):
-            size = min(batch_size, n_rows - first)
-            parts = [min(BATCH_SIZE, size - start) for start in range(0, size, BATCH_SIZE)]
-            drawn = [
-                self._conditional(part, rng, fixed) if fixed else self._free(part, rng) for part in parts
-            ]
-            places = torch.cat([each.cpu() for _, each in drawn]).numpy()
-            self._place_within(places, drawn, fixed or {})
-            whole = [self._without_pooled(codes, rng) for codes, _ in drawn]
-            yield torch.cat([codes.to(torch.int16).cpu() for codes in whole]).numpy(), places
+            drawn = self._parts(min(batch_size, n_rows - first), rng, fixed or {})
+            yield self._shown(drawn, rng, fixed or {})
+
+    @torch.no_grad()
+    def raw_rows(
+        self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances] | None = None
+    ) -> Drawn:
+        """Return ``(rows, columns)`` codes and places as they are drawn, pooled codes among them; see :meth:`rows`."""
+        return _joined([self.start(0, rng), *self._parts(n_rows, rng, fixed or {})])
+
+    @torch.no_grad()
+    def shown(
+        self, drawn: Drawn, rng: torch.Generator, fixed: Mapping[int, Chances] | None = None
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Return the codes and places of raw rows that samples show; the raw ones stay as they are."""
+        codes, places = drawn
+        return self._shown([(codes.clone(), places.clone())], rng, fixed or {})
+
+    @torch.no_grad()
+    def alike(
+        self,
+        drawn: Drawn,
+        positions: Sequence[int],
+        rng: torch.Generator,
+        fixed: Mapping[int, Chances] | None = None,
+    ) -> tuple[Drawn, np.ndarray]:
+        """Return raw rows with the codes and places of given ones in some columns, drawn given these in all others.
+
+        If these columns come first, the others are drawn as in any row: column after column, exactly. Else, and under
+        conditions on other columns, each row has candidates of its own as in :meth:`completed`.
+
+        Args:
+            drawn: Raw rows, which meet the conditions.
+            positions: Of the columns that stay.
+            rng: Source of all draws, on the generator's device.
+            fixed: As of :meth:`rows`.
+
+        Returns:
+            The rows, and ``(rows,)`` true for those that meet the conditions.
+        """
+        others = {
+            position: each for position, each in (fixed or {}).items() if position not in set(positions)
+        }
+        given, places = drawn
+        if not others and sorted(positions) == list(range(len(positions))):
+            codes, new_places = self.start(len(given), rng)
+            kept = slice(0, len(positions))
+            codes[:, kept] = given[:, kept]
+            new_places[:, kept] = places[:, kept]
+            return self._go_on(codes, new_places, len(positions), rng), np.ones(len(given), dtype=bool)
+        wanted = torch.full_like(given, -1)
+        wanted[:, positions] = given[:, positions]
+        ends = torch.full((*given.shape, 2), torch.nan, dtype=torch.float64, device=given.device)
+        if places.shape[1]:
+            ends[:, positions] = places[:, positions, None].double()
+        stop, each = max([*positions, *others], default=-1) + 1, _each(len(given))
+        parts, are_met = [self.start(0, rng)], [np.zeros(0, dtype=bool)]
+        for first in range(0, len(given), BATCH_SIZE // each):
+            rows = slice(first, first + BATCH_SIZE // each)
+            found, is_met = self._chosen(wanted[rows], ends[rows], each, stop, rng, {}, others)
+            parts.append(found)
+            are_met.append(is_met.cpu().numpy())
+        return _joined(parts), np.concatenate(are_met)
+
+    def _parts(self, n_rows: int, rng: torch.Generator, fixed: Mapping[int, Chances]) -> list[Drawn]:
+        """Return raw rows in parts that are drawn at once."""
+        parts = [min(BATCH_SIZE, n_rows - start) for start in range(0, n_rows, BATCH_SIZE)]
+        return [self._conditional(part, rng, fixed) if fixed else self._free(part, rng) for part in parts]
+
+    def _shown(
+        self, drawn: Sequence[Drawn], rng: torch.Generator, fixed: Mapping[int, Chances]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        places = torch.cat([each.cpu() for _, each in drawn]).numpy()
+        self._place_within(places, drawn, fixed)
+        whole = [self._without_pooled(codes, rng) for codes, _ in drawn]
+        return torch.cat([codes.to(torch.int16).cpu() for codes in whole]).numpy(), places
 
     @torch.no_grad()
     def completed(
@@ -161,21 +228,19 @@ class CodeSampler:
             is_given[:, position] |= (own != 1.0).any(axis=1)
         stops = np.where(is_given, np.arange(1, given.shape[1] + 1), 0).max(axis=1, initial=0)
         order = np.argsort(stops, kind="stable")
-        each = int(np.clip(EACH_IN_ALL // max(len(given), 1), LEAST_EACH, MOST_EACH))
-        ahead = self._lookahead(rng)
+        each = _each(len(given))
         found = np.empty(given.shape, dtype=np.int16)
         ends = np.full((*given.shape, 2), np.nan) if places is None else places
         found_places = np.empty((len(given), given.shape[1] if self._generator.placed else 0), np.float32)
         for first in range(0, len(order), BATCH_SIZE // each):
             rows = order[first : first + BATCH_SIZE // each]
-            codes, drawn_places = self._chosen(
+            (codes, drawn_places), _ = self._chosen(
                 torch.as_tensor(given[rows], device=self._generator.device),
                 torch.as_tensor(ends[rows], device=self._generator.device),
                 each,
                 stops[rows[-1]],
                 rng,
                 {position: own[rows] for position, own in known.items()},
-                ahead,
             )
             found_places[rows] = drawn_places.cpu().numpy()
             found[rows] = self._without_pooled(codes, rng).to(torch.int16).cpu().numpy()
@@ -190,11 +255,11 @@ class CodeSampler:
         part = torch.rand(len(rows), generator=rng, device=places.device, dtype=ends.dtype)
         places[rows, position] = (low + part * (high - low)).to(places.dtype)
 
-    def _lookahead(self, rng: torch.Generator) -> Lookahead:
-        """Return the look ahead of this sampler, which the first call draws."""
-        if self._ahead is None:
-            self._ahead = Lookahead(lambda n_rows: self._free(n_rows, rng)[0], self._generator.sizes)
-        return self._ahead
+    @cached_property
+    def _ahead(self) -> Lookahead:
+        """The look ahead of this sampler, by rows of a seed of its own: no draw depends on those before it."""
+        rng = torch.Generator(self._generator.device).manual_seed(0)
+        return Lookahead(lambda n_rows: self._free(n_rows, rng)[0], self._generator.sizes)
 
     def _chosen(
         self,
@@ -204,9 +269,12 @@ class CodeSampler:
         stop: int,
         rng: torch.Generator,
         chances: Mapping[int, np.ndarray],
-        ahead: Lookahead,
-    ) -> Drawn:
-        """Return whole rows with the codes, or chances of codes, that are given in the columns before ``stop``."""
+        fixed: Mapping[int, Chances] | None = None,
+    ) -> tuple[Drawn, torch.Tensor]:
+        """Return whole rows with the codes, or chances of codes, that are given in the columns before ``stop``.
+
+        And ``(rows,)`` true for rows that may have them, and meet what is ``fixed`` for all rows.
+        """
         n_rows = len(given)
         wanted, ends = (part.repeat_interleave(each, dim=0) for part in (given.long(), ends))
         codes, places = self.start(len(wanted), rng)
@@ -219,7 +287,10 @@ class CodeSampler:
                 codes[:, position] = met.codes
                 log_weight += met.log_chance
                 continue
-            pull = ahead.pull(given[:, :stop], position)
+            if fixed and position in fixed:
+                log_weight += self._met(logits, fixed[position], codes, places, position, rng).log_chance
+                continue
+            pull = self._ahead.pull(given[:, :stop], position)
             proposed = logits if pull is None else logits + pull.repeat_interleave(each, dim=0)
             drawn = self._generator.draw_column(proposed, codes, places, position, rng)
             is_given = own >= 0
@@ -229,13 +300,29 @@ class CodeSampler:
             log_p = self._generator.log_drawn(logits, codes, places, position)
             log_q = log_p if pull is None else self._generator.log_drawn(proposed, codes, places, position)
             log_weight += torch.where(is_given, log_p, log_p - log_q)
-        log_weight = torch.where(
-            log_weight.view(n_rows, each).isfinite(), log_weight.view(n_rows, each), -1e30
-        )
+        is_possible = log_weight.view(n_rows, each).isfinite()
+        log_weight = torch.where(is_possible, log_weight.view(n_rows, each), -1e30)
         weights = torch.softmax(log_weight, dim=1)
         kept = torch.multinomial(weights, 1, generator=rng).squeeze(1)
         chosen = torch.arange(n_rows, device=codes.device) * each + kept
-        return self._go_on(codes[chosen], places[chosen], stop, rng)
+        return self._go_on(codes[chosen], places[chosen], stop, rng), is_possible.any(1)
+
+    def _met(
+        self,
+        logits: torch.Tensor,
+        chances: Chances,
+        codes: torch.Tensor,
+        places: torch.Tensor,
+        position: int,
+        rng: torch.Generator,
+    ) -> MetCodes:
+        """Write codes of a column, and places, that meet a condition, and return them with its probability."""
+        if isinstance(chances, Stretches) and position in self._generator.placed:
+            met = met_by_places(self._generator, logits, chances, codes, places, position, rng)
+        else:
+            met = met_by_codes(logits, chances, codes[:, :position], rng)
+        codes[:, position] = met.codes
+        return met
 
     def _without_pooled(self, codes: torch.Tensor, rng: torch.Generator) -> torch.Tensor:
         """Return the codes of complete rows with pooled codes redrawn, each column independently."""
@@ -300,11 +387,7 @@ class CodeSampler:
             if chances is None:
                 codes[:, position] = self._generator.draw_column(logits, codes, places, position, rng)
             else:
-                if isinstance(chances, Stretches) and position in self._generator.placed:
-                    met = met_by_places(self._generator, logits, chances, codes, places, position, rng)
-                else:
-                    met = met_by_codes(logits, chances, codes[:, :position], rng)
-                codes[:, position] = met.codes
+                met = self._met(logits, chances, codes, places, position, rng)
                 mass = torch.stack([log_weight, log_weight + met.log_possible]).logsumexp(1)
                 masses[position].append(mass)
                 log_weight += met.log_chance
@@ -372,6 +455,16 @@ def resampled(log_weight: torch.Tensor, n_rows: int, rng: torch.Generator) -> to
     last = int((ends < ends[-1]).sum())  # with a weight: a step that is rounded up passes the whole
     places = torch.searchsorted(ends, steps, right=True).clamp(max=last)
     return places[torch.randperm(n_rows, generator=rng, device=device)]
+
+
+def _each(n_rows: int) -> int:
+    """Return the number of candidates of each of some rows that are completed."""
+    return int(np.clip(EACH_IN_ALL // max(n_rows, 1), LEAST_EACH, MOST_EACH))
+
+
+def _joined(parts: Sequence[Drawn]) -> Drawn:
+    codes, places = zip(*parts, strict=True)
+    return torch.cat(codes), torch.cat(places)
 
 
 def _effective_size(log_weight: torch.Tensor) -> float:

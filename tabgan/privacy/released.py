@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import json
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import NamedTuple, cast
@@ -185,6 +185,7 @@ class ReleasedTable:
         unsure: Columns of which noise may hide finer decimals or resolutions.
         distinct: Noisy numbers of categories, of columns that lost many rows.
         hidden: Rows that noise may hide beyond either end of a range, by column.
+        first: Columns that are drawn before all others.
     """
 
     schema: Schema
@@ -195,6 +196,7 @@ class ReleasedTable:
     unsure: frozenset[str] = frozenset()
     distinct: Mapping[str, float] = field(default_factory=dict)
     hidden: Mapping[str, float] = field(default_factory=dict)
+    first: frozenset[str] = frozenset()
 
     @property
     def hidden_rows(self) -> dict[str, Hidden]:
@@ -225,11 +227,20 @@ class ReleasedTable:
         """The votes in which the noise leaves the kind open."""
         return {name: verdict for name, verdict in self.verdicts.items() if not verdict.is_clear}
 
-    def with_last(self, names: Sequence[str]) -> ReleasedTable:
-        """Return the same table with columns moved to the end: those drawn last depend on all others."""
-        places = {name: 1 + place for place, name in enumerate(names)}
+    def with_last(self, names: Sequence[str], first: Collection[str] = ()) -> ReleasedTable:
+        """Return the same table with columns moved to the end: those drawn last depend on all others.
+
+        Args:
+            names: The last columns.
+            first: Columns that come before all others, unless they are among the last.
+        """
+        places = {**dict.fromkeys(first, -1), **{name: 1 + place for place, name in enumerate(names)}}
         columns = sorted(self.columns, key=lambda column: places.get(column.encoder.name, 0))
-        return replace(self, columns=tuple(columns))
+        return replace(self, columns=tuple(columns), first=frozenset(first) - set(names))
+
+    def turn(self, name: str, *, has_cycles: bool) -> tuple[bool, bool]:
+        """Return a column's place in the order of drawing: those that come first, then moments, then all others."""
+        return name not in self.first, not has_cycles or name in self.schema.targets
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from tabgan.rules.judging import check_rule_columns, check_rules, keeps_rules, r
 from tabgan.rules.missing import Missing
 from tabgan.rules.near import Near
 from tabgan.rules.rule import Rule
+from tabgan.rules.same import Same
 
 __all__ = [
     "FixedCombinations",
@@ -21,6 +22,7 @@ __all__ = [
     "Near",
     "OneOf",
     "Rule",
+    "Same",
     "Unique",
     "check_rule_columns",
     "check_rules",

@@ -21,6 +21,7 @@ from tabgan.rules.inequality import Inequality, constant
 from tabgan.rules.missing import Missing
 from tabgan.rules.near import Near
 from tabgan.rules.rule import Rule
+from tabgan.rules.same import Same, check_shared
 
 #: Every kind of rule, with the keys that only it has.
 KINDS_OF_RULES: tuple[tuple[type[Rule], frozenset[str]], ...] = (
@@ -30,6 +31,7 @@ KINDS_OF_RULES: tuple[tuple[type[Rule], frozenset[str]], ...] = (
     (OneOf, frozenset(("one_of",))),
     (Unique, frozenset(("unique",))),
     (Missing, frozenset(("missing", "when"))),
+    (Same, frozenset(("same", "within"))),
     (Inequality, frozenset(("low", "high", "is_strict"))),
 )
 
@@ -39,8 +41,8 @@ def json_schema_of_rules() -> dict[str, object]:
     name, names = {"type": "string"}, {"type": "array", "items": {"type": "string"}}
     side = {"anyOf": [{"type": "string"}, {"type": "number"}]}
     types: dict[str, Any] = {
-        **dict.fromkeys(("column", "equals", "near", "missing"), name),
-        **dict.fromkeys(("columns", "one_of", "unique"), names),
+        **dict.fromkeys(("column", "equals", "near", "missing", "within"), name),
+        **dict.fromkeys(("columns", "one_of", "unique", "same"), names),
         **dict.fromkeys(("low", "high"), side),
         "is_strict": {"type": "boolean"},
         "allowed": {"type": "array", "items": {"type": "array"}},
@@ -64,7 +66,7 @@ def rule_from_dict(data: object, where: str = "rule") -> Rule:
     Args:
         data: ``{low: start, high: end}`` and optionally ``is_strict``; ``{columns: [...]}`` and optionally ``allowed``;
             ``{column: discharge, near: admit}``; ``{column: total, equals: "a + b"}``; ``{one_of: [...]}``;
-            ``{unique: [...]}``; or ``{missing: age, when: {known: false}}``.
+            ``{unique: [...]}``; ``{missing: age, when: {known: false}}``; or ``{same: [sex], within: patient}``.
         where: Name of the place in errors, such as ``rules[0]``.
 
     Raises:
@@ -228,7 +230,7 @@ def check_together(
     Raises:
         ConfigError: naming the rules by their places, and the column.
     """
-    in_order(rules)
+    ordered = in_order(rules)
     made: dict[str, str] = {}
     for where, rule in named(rules):
         if isinstance(rule, Geo) and set(rule.geo) & set(targets):
@@ -249,11 +251,14 @@ def check_together(
                 )
             made[str(name)] = where
         for name in rule.touches(described):
-            if not described[name].is_modelled and not isinstance(rule, Unique):
+            if not described[name].is_modelled and not isinstance(rule, Unique | Same):
                 raise ConfigError(
                     f"{where}: column {name!r} is generated, so no rule can hold for it. Drop the rule."
                 )
     _check_emptied(rules)
+    check_shared(
+        sorted(named(rules), key=lambda each: ordered.index(each[1]) if each[1] in ordered else -1), described
+    )
     _check_order(rules, described)
 
 

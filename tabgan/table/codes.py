@@ -18,16 +18,19 @@ import pandas as pd
 from tabgan._util.validate import nearest
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.filling import Filling
+from tabgan.columns.kind import Column
 from tabgan.columns.lattice import has_range
 from tabgan.errors import DataError, SchemaError
 from tabgan.rules import Formula, Rule
 from tabgan.rules.judging import in_order
+from tabgan.rules.same import shared_columns, shared_key
 from tabgan.schema import Schema
 from tabgan.table.calendar import Calendar, is_cycle
 from tabgan.table.coded import CodedColumn
 from tabgan.table.orders import Orders, with_values
 from tabgan.table.reduction import Reduction
 from tabgan.table.related import Related
+from tabgan.table.shared import filled_by_key
 
 logger = logging.getLogger(__name__)
 
@@ -236,7 +239,23 @@ class TableEncoder:
         constants: Mapping[str, object] = NO_CONSTANTS,
         within: Mapping[str, DrawWithin] = MappingProxyType({}),
     ) -> pd.DataFrame:
-        """Return a table without generated columns, in the schema's order; see :meth:`inverse_transform`.
+        """Return a table without generated columns, in the schema's order; see :meth:`inner_table`."""
+        return self.restored(self.inner_table(codes, rng, places, constants, within))
+
+    def restored(self, inner: pd.DataFrame) -> pd.DataFrame:
+        """Return the table's own columns, without generated ones, of a sample of the table that is coded."""
+        return inner if self.reduction is None else self.reduction.restore(inner)
+
+    def inner_table(
+        self,
+        codes: np.ndarray,
+        rng: np.random.Generator,
+        places: np.ndarray | None = None,
+        constants: Mapping[str, object] = NO_CONSTANTS,
+        within: Mapping[str, DrawWithin] = MappingProxyType({}),
+        held: Mapping[str, pd.Series] = MappingProxyType({}),
+    ) -> pd.DataFrame:
+        """Return the table that is coded, which has no generated columns, in the schema's order.
 
         Args:
             codes: ``(rows, columns)``.
@@ -244,12 +263,15 @@ class TableEncoder:
             places: As of :meth:`inverse_transform`.
             constants: Values that whole columns have.
             within: Of columns whose cells have conditions row by row, the function that draws them.
+            held: Cells that stay as they are, of columns that are not drawn.
         """
         ordered = [column.name for column in self.inner if column.name in self.positions]
         has_places = places is not None and bool(places.shape[1])
 
         def draw(name: str, rows: np.ndarray | None, at: np.ndarray | None = None) -> pd.Series:
             drawn = codes if rows is None else codes[rows]
+            if name in held:
+                return held[name] if rows is None else held[name].take(rows).reset_index(drop=True)
             if name in constants:
                 return self.constant(name, constants[name], len(drawn))
             if name in within:
@@ -261,14 +283,18 @@ class TableEncoder:
             name: draw(name, None, places[:, position] if has_places else None)  # type: ignore[index]
             for name, position in self.positions.items()
         }
+        given = {name: np.ones(len(codes), dtype=bool) for name in held}
         if self.orders.rules or self.related:
-            keys = {name: self._keys(name, codes) for name in self.orders.names}
-            series = self.orders.arranged(series, keys, draw, rng, constants, self._codes_of)
+            keys = {
+                name: [np.arange(len(codes))] if name in held else self._keys(name, codes)
+                for name in self.orders.names
+            }
+            fixed = {*constants, *held}
+            series = self.orders.arranged(series, keys, draw, rng, fixed, self._codes_of)
             for each in self.related:
-                series = each.arranged(series, rng)
-        series = self.following(series)
-        table = pd.DataFrame({name: series[name] for name in ordered}, copy=False)
-        return table if self.reduction is None else self.reduction.restore(table)
+                series = each.arranged(series, rng, given)
+        series = self.following(series, given)
+        return pd.DataFrame({name: series[name] for name in ordered}, copy=False)
 
     def _codes_of(self, name: str, values: pd.Series) -> np.ndarray:
         """Return ``(rows,)`` codes of a column's values."""
@@ -334,11 +360,40 @@ class TableEncoder:
             {
                 column.name: table[column.name]
                 if column.name in table and (column.name in fixed or not column.is_filled)
-                else column.fill(table, filling)
+                else self._filled(column, table, filling)
                 for column in self.schema
             },
             copy=False,
         )
+
+    def _filled(self, column: Column, table: pd.DataFrame, filling: Filling) -> pd.Series:
+        """Return a generated column of a table: with one cell for each key where a rule says so."""
+        is_key = column.name == self.key
+        if filling.starts is None or not (is_key or column.name in self.shared):
+            return column.fill(table, filling)
+        return filled_by_key(column, table, filling, filling.starts, is_key=is_key)
+
+    @cached_property
+    def key(self) -> str | None:
+        """The column of keys whose rows share values by a rule; ``None`` if none does."""
+        return shared_key(self.schema.rules)
+
+    @cached_property
+    def shared(self) -> tuple[str, ...]:
+        """The table's columns that have one value in all rows of a key."""
+        return shared_columns(self.schema.rules)
+
+    @cached_property
+    def shared_inner(self) -> list[str]:
+        """The modelled columns that have one value in all rows of a key."""
+        names = [] if self.reduction is None else self.reduction.shared
+        return [name for name in names if name in self.positions]
+
+    @cached_property
+    def shared_positions(self) -> list[int]:
+        """Positions of the coded columns that have one value in all rows of a key, cycles of moments among them."""
+        own = [self.positions[name] for name in self.shared_inner]
+        return sorted({*own, *(cycle for position in own for cycle in self.cycles.get(position, ()))})
 
     def _series(
         self, position: int, codes: np.ndarray, rng: np.random.Generator, places: np.ndarray | None = None

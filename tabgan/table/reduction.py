@@ -22,8 +22,9 @@ from tabgan.columns.kind import read_text
 from tabgan.columns.lattice import has_range
 from tabgan.columns.values import is_text
 from tabgan.errors import ConfigError
-from tabgan.rules import FixedCombinations, Formula, Geo, Missing, Near, OneOf, Rule, Unique
+from tabgan.rules import FixedCombinations, Formula, Geo, Missing, Near, OneOf, Rule, Same, Unique
 from tabgan.rules.judging import check_together, in_order, named
+from tabgan.rules.same import shared_columns
 from tabgan.schema import Schema
 from tabgan.table.differences import Difference, differences_of
 from tabgan.table.merged import BROKEN, Merged, merged_of
@@ -101,6 +102,13 @@ class Reduction:
         instead |= {each.of: each.name for each in self.differences}
         computed = computed_by(self.schema.rules) - set(instead)
         return list(dict.fromkeys(instead.get(name, name) for name in self.names if name not in computed))
+
+    @property
+    def shared(self) -> list[str]:
+        """Columns of the reduced table that have one value in all rows of a key."""
+        own = set(shared_columns(self.schema.rules))
+        own |= {part.name for part in self.made if own.issuperset(part.members)}
+        return [name for name in self.inner_names if name in own]
 
     def reduce(self, df: pd.DataFrame) -> pd.DataFrame:
         """Return the reduced table: each row a function of itself."""
@@ -193,12 +201,12 @@ class Reduction:
 
     @property
     def to_test(self) -> list[Rule]:
-        """The rules that a sampled row may still break: all but merged columns, if none of these is emptied."""
+        """The rules that one sampled row may still break: all but merged columns, if none of these is emptied."""
         emptied = {rule.missing for rule in self.schema.rules if isinstance(rule, Missing)}
         return [
             rule
             for rule in self.schema.rules
-            if not (rule.needs_rows or isinstance(rule, FixedCombinations | OneOf | Missing | Near))
+            if not (rule.needs_rows or isinstance(rule, FixedCombinations | OneOf | Missing | Near | Same))
             or (not rule.needs_rows and emptied & set(rule.sides.values()) and not isinstance(rule, Missing))
         ]
 
@@ -265,7 +273,7 @@ def described_columns(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -
 
 def _takes_any_kind(rule: Rule, name: str) -> bool:
     is_emptied = isinstance(rule, Missing) and rule.missing == name
-    return isinstance(rule, FixedCombinations | Unique) or is_emptied
+    return isinstance(rule, FixedCombinations | Unique | Same) or is_emptied
 
 
 def check_rules_of_table(df: pd.DataFrame, schema: Schema, *, untyped_text: bool) -> None:

@@ -23,7 +23,8 @@ from tabgan.columns import Column
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import LatticeEncoder, is_on_lattice
 from tabgan.errors import ConfigError
-from tabgan.rules import FixedCombinations, Formula, Inequality, Near, Rule
+from tabgan.rules import FixedCombinations, Formula, Inequality, Near, Rule, Same
+from tabgan.rules.same import shared_columns
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 
@@ -306,12 +307,15 @@ def _open(encoder: TableEncoder, relations: Sequence[Relation], most: int) -> li
 
 
 def _is_open(encoder: TableEncoder, relation: Relation) -> bool:
-    return set(relation.names) <= {column.encoder.name for column in _free(encoder)}
+    shared = set(shared_columns(encoder.schema.rules))  # not to be computed from what differs within a key
+    is_kept_apart = relation.rule.changes in shared and not shared.issuperset(relation.names)
+    return not is_kept_apart and set(relation.names) <= {column.encoder.name for column in _free(encoder)}
 
 
 def _free(encoder: TableEncoder) -> list[CodedColumn]:
     """Return the table's own columns that no declared rule is about."""
-    tied = {name for rule in encoder.schema.statements for name in rule.sides.values()}
+    rules = [rule for rule in encoder.schema.statements if not isinstance(rule, Same)]
+    tied = {name for rule in rules for name in rule.sides.values()}
     free = set(encoder.schema.names) - tied - set(encoder.inner.targets)
     return [column for _, column in _own(encoder) if column.encoder.name in free]
 

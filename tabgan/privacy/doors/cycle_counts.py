@@ -73,8 +73,7 @@ def with_cycles(
                 coded = code_cycle(cycle, own, found, line.noise_stddev, released.n_rows, max(n_codes, 4))
                 blocks[-1].append((whole, coded))
     # Moments come first, so that columns which depend on the hour and the day are related through them.
-    targets = released.schema.targets
-    blocks.sort(key=lambda block: len(block) == 1 or block[0][0].encoder.name in targets)
+    blocks.sort(key=lambda block: released.turn(block[0][0].encoder.name, has_cycles=len(block) > 1))
     columns, codes = zip(*itertools.chain(*blocks), strict=True)
     return replace(released, columns=columns), TableEncoder(encoder.schema, codes)
 

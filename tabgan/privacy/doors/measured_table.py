@@ -75,7 +75,7 @@ def measure_table(
     **Guarantee.** That of :func:`~tabgan.privacy.doors.release.release_table`, of :func:`measure_related`, of
     :func:`~tabgan.privacy.doors.cycle_counts.with_cycles` and, with the rest of the Gaussian budget, of
     :func:`~tabgan.privacy.doors.marginals.measure_pairs`. Coding and order of columns depend only on released numbers
-    and on the declared targets. Under declared rules they are those of the reduced table: each of its rows is a
+    and on declared targets and rules. Under declared rules they are those of the reduced table: each of its rows is a
     function of one row and of public facts.
 
     Args:
@@ -96,7 +96,7 @@ def measure_table(
     if reduction is not None:
         rows, schema = rows.reduced(reduction), reduction.inner
     released = release_table(rows, schema, plan, measurer, untyped_text=untyped_text)
-    released = released.with_last(schema.targets)
+    released = released.with_last(schema.targets, () if reduction is None else reduction.shared)
     progress("release", 1, 1)
     mu = measurer.privacy_filter.remaining_mu()
     rows = rows.read(released.schema)
