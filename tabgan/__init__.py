@@ -68,7 +68,8 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     dict.fromkeys(__all__, "tabgan.schema")
     | dict.fromkeys(
-        ["FixedCombinations", "Formula", "Inequality", "Missing", "Near", "OneOf", "Same", "Unique"], "tabgan.rules"
+        ["FixedCombinations", "Formula", "Inequality", "Missing", "Near", "OneOf", "Same", "Unique"],
+        "tabgan.rules",
     )
     | {
         "Between": "tabgan.table.conditions",

@@ -10,13 +10,16 @@ import pandas as pd
 import torch
 
 from tabgan._util.rng import RandomStreams
+from tabgan.columns.encoder import MISSING
 from tabgan.columns.filling import Filling
+from tabgan.columns.recurring import with_own_keys
+from tabgan.drawing.kept import has_uniqueness
 from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
 from tabgan.model.sampling import CodeSampler
 from tabgan.rules import Rule, Unique
 from tabgan.rules.judging import named
-from tabgan.table.partial import PartialRows
+from tabgan.table.partial import PartialRows, partial_rows
 from tabgan.table.reduction import computed_by
 from tabgan.table.solving import with_rows
 
@@ -55,13 +58,21 @@ class Completion:
         """Return the whole rows, in the order of the given ones.
 
         Raises:
+            DataError: see :meth:`modelled`.
+        """
+        return self._whole(self.modelled())
+
+    def modelled(self) -> pd.DataFrame:
+        """Return the modelled columns of whole rows, with drawn cells in place of the given ones.
+
+        Raises:
             DataError: a dtype cannot hold a given cell; given cells break a rule by themselves; or no drawn row keeps
                 the rules beside the given cells of some, and the message says of how many.
         """
         n_rows = len(self.partial.given)
         drawn = self._drawn(np.arange(n_rows))
         if not self._rules or not n_rows:
-            return self._whole(drawn)
+            return drawn
         tested = self._tested()
         open_ = np.flatnonzero(~self._kept(drawn, np.arange(n_rows), tested, with_unique=True))
         tries, spent = 1, 0
@@ -81,7 +92,7 @@ class Completion:
             tries = int(np.clip(2 * tries, 1, max(AT_ONCE // len(open_), 1)))
             every = np.arange(n_rows)
             open_ = np.flatnonzero(~self._kept(drawn, every, tested, with_unique=True))
-        return self._whole(drawn)
+        return drawn
 
     def _drawn(self, rows: np.ndarray) -> pd.DataFrame:
         """Return drawn rows, one for each of some given ones, without generated columns."""
@@ -173,7 +184,97 @@ class Completion:
         return kept
 
 
-def completed(fitted: Fitted, partial: PartialRows, streams: RandomStreams, *, imputes: bool) -> pd.DataFrame:
+@dataclass
+class KeyedCompletion:
+    """A completion of rows whose keys share values by a rule: one row of each key comes first, the others follow it.
+
+    Attributes:
+        fitted: The model.
+        partial: The given cells; those that rows of a key share are given in all of them.
+        keys: ``(rows,)`` the number of each row's key.
+        streams: Sources of all draws.
+    """
+
+    fitted: Fitted
+    partial: PartialRows
+    keys: np.ndarray
+    streams: RandomStreams
+
+    def rows(self) -> pd.DataFrame:
+        """Return the whole rows, in the order of the given ones.
+
+        Raises:
+            DataError: see :meth:`Completion.modelled`.
+        """
+        _, first, of_row = np.unique(self.keys, return_index=True, return_inverse=True)
+        others = np.setdiff1d(np.arange(len(self.keys)), first)
+        drawn = self._firsts(first)
+        if len(others):
+            # Under a rule of uniqueness, rows depend on those before them.
+            rest = np.arange(len(self.keys)) if has_uniqueness(self.fitted.encoder) else others
+            table = self._following(drawn, first, of_row, rest)
+            table = table.take(np.searchsorted(rest, others))
+            place = np.empty(len(self.keys), dtype=np.int64)
+            place[first], place[others] = np.arange(len(first)), len(first) + np.arange(len(others))
+            drawn = pd.concat([drawn, table], ignore_index=True).take(place).reset_index(drop=True)
+        else:
+            drawn = drawn.take(of_row).reset_index(drop=True)
+        return self._whole(drawn)
+
+    def _firsts(self, first: np.ndarray) -> pd.DataFrame:
+        """Return the modelled columns of one row of each key, the given cells among them."""
+        partial = self.partial.taken(first)
+        drawn = Completion(self.fitted, partial, self.streams.child("first rows")).modelled()
+        own = [column for column in self.fitted.encoder.schema if column.name in drawn]
+        return partial.completed(drawn, own).reset_index(drop=True)
+
+    def _following(
+        self, synthetic: pd.DataFrame, first: np.ndarray, of_row: np.ndarray, rows: np.ndarray
+    ) -> pd.DataFrame:
+        """Return the modelled columns of some rows, given what they share with the first one of their key."""
+        encoder = self.fitted.encoder
+        shared = [name for name in encoder.shared if name in synthetic]
+        given = self.partial.given.iloc[rows].copy(deep=False)
+        cells = synthetic[shared].take(of_row[rows]).reset_index(drop=True)
+        are_first = np.flatnonzero(np.isin(rows, first))
+        of_first = list(synthetic) if len(are_first) else []
+        whole = given.reindex(columns=list(dict.fromkeys([*given, *of_first, *shared])))
+        for name in of_first:
+            column = whole[name].astype(object)
+            column.iloc[are_first] = synthetic[name].take(of_row[rows[are_first]]).astype(object).to_numpy()
+            whole[name] = column
+        for name in shared:
+            whole[name] = cells[name].set_axis(whole.index)
+        partial = partial_rows(encoder, whole, ignores_unknown=True)
+        for name in encoder.shared_inner:
+            position = encoder.positions[name]
+            if name in shared and encoder.columns[position].encoder.is_nullable:
+                for place in (position, *encoder.cycles.get(position, ())):
+                    partial.codes[cells[name].isna().to_numpy(dtype=bool), place] = MISSING
+        table = Completion(self.fitted, partial, self.streams.child("further rows")).modelled()
+        return table.assign(**{name: cells[name] for name in shared})
+
+    def _whole(self, synthetic: pd.DataFrame) -> pd.DataFrame:
+        """Return whole rows: given cells, drawn ones, and generated ones, one for each key if its rows share them."""
+        encoder = self.fitted.encoder
+        order = np.argsort(self.keys, kind="stable")
+        filling = Filling.of(self.streams.numpy("generated"))
+        filling.starts = np.diff(self.keys[order], prepend=-1) != 0
+        made = encoder.with_generated(synthetic.take(order).reset_index(drop=True), filling)
+        made = made.take(np.argsort(order)).reset_index(drop=True)
+        # A row without a key gets one of its own.
+        described = [with_own_keys(c) if c.name == encoder.key else c for c in encoder.schema]
+        return self.partial.completed(made, described)
+
+
+def completed(
+    fitted: Fitted,
+    partial: PartialRows,
+    streams: RandomStreams,
+    *,
+    imputes: bool,
+    keys: np.ndarray | None = None,
+) -> pd.DataFrame:
     """Return whole rows around given cells, under the rules of a model's schema.
 
     Args:
@@ -181,11 +282,14 @@ def completed(fitted: Fitted, partial: PartialRows, streams: RandomStreams, *, i
         partial: The given cells.
         streams: Sources of all draws.
         imputes: True if no drawn cell may be missing, but where a rule says so, or no value of a column was released.
+        keys: ``(rows,)`` the number of each row's key, if rows of a key share values by a rule.
 
     Raises:
-        DataError: see :meth:`Completion.rows`.
+        DataError: see :meth:`Completion.modelled`.
     """
     if imputes:
         fitted = replace(fitted, encoder=fitted.encoder.without_missing(partial.to_draw(fitted.encoder)))
     with torch.no_grad():
+        if keys is not None:
+            return KeyedCompletion(fitted, partial, keys, streams).rows()
         return Completion(fitted, partial, streams).rows()

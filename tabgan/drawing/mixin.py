@@ -40,6 +40,7 @@ from tabgan.table.conditions import conditions_of
 from tabgan.table.headings import as_named
 from tabgan.table.labels import check_label_column, labelled, with_label_column
 from tabgan.table.partial import check_rows, partial_rows
+from tabgan.table.shared import with_shared
 from tabgan.table.solving import with_solved
 
 if TYPE_CHECKING:
@@ -451,9 +452,13 @@ class SamplerMixin(Generic[TableT]):
         headings = fitted.answer.headings
         rows = as_named(rows, headings)
         check_rows(fitted.encoder, rows)
-        solved = with_solved(rows, fitted.encoder)
-        partial = partial_rows(fitted.encoder, solved, ignores_unknown=unknown == "ignore")
-        whole = completed(fitted, partial, self._streams(random_state), imputes=imputes)
+        encoder, ignores, keys = fitted.encoder, unknown == "ignore", None
+        if encoder.key is not None:
+            rows, keys = with_shared(
+                rows, encoder.schema, encoder.key, encoder.shared, ignores_unknown=ignores
+            )
+        partial = partial_rows(encoder, with_solved(rows, encoder), ignores_unknown=ignores)
+        whole = completed(fitted, partial, self._streams(random_state), imputes=imputes, keys=keys)
         return whole if headings is None else headings.shown(whole)
 
     def _streams(self, random_state: int | None) -> RandomStreams:

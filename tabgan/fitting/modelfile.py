@@ -40,7 +40,7 @@ from tabgan.schema import Schema
 from tabgan.table.calendar import CycleEncoder, cycles_of, is_cycle
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
-from tabgan.table.losses import Loss, losses_of
+from tabgan.table.losses import Loss, losses_of, unrelated_keys
 from tabgan.table.persons import Shown, shown_among
 from tabgan.table.placing import columns_of_numbers, placed_columns
 from tabgan.table.reduction import Reduction, related_of
@@ -91,6 +91,7 @@ class Fitted:
     def losses(self) -> tuple[Loss, ...]:
         """The values that no sample shows, from released numbers, one at most for each column."""
         found = losses_of(self.encoder, self.n_rows, is_private=self.privacy.is_private)
+        found += unrelated_keys(self.encoder.schema)
         names = {loss.column for loss in found}
         return (*found, *(loss for loss in self.told if loss.column not in names))
 

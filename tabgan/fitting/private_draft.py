@@ -12,11 +12,12 @@ import torch
 from tabgan._util.printed import at_most
 from tabgan._util.progress import Progress, check_progress, told
 from tabgan._util.validate import positive
-from tabgan._util.yaml import dump
+from tabgan._util.yaml import dump, key_of
 from tabgan.columns import Column, column_of_dtype
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.named import Found, Named, as_keys, by_released, shortened, without_templates
+from tabgan.columns.recurring import recurring
 from tabgan.columns.values import dtype_named
 from tabgan.errors import ConfigError
 from tabgan.fitting.checkpoint import folder_of
@@ -53,6 +54,12 @@ NOTICE = """\
 # left open, and a fit looks for them again. Lines with LOSS tell what samples of such a fit lack, and the keys that
 # would save it. The total of draft and fits is what `tabgan ledger show` says, not the statement of one of them.
 """
+
+#: The loss that a draft announces of keys that several rows share.
+_NOT_LOOKED_FOR = (
+    "rows of a key are no more related than others; a draft does not look for columns that are the same in all of "
+    "them. Remedy: a rule, {{same: [...], within: {key}}}"
+)
 
 #: The share of the rows whose values are not released, above which a column's domain is left open.
 _MOST_LOST = 0.5
@@ -257,6 +264,8 @@ def _draft_of(
         elif name in hidden:
             column, why = _opened(column), f"{why}; noise hides its domain, or most of it"
         columns.append(_as_read(column, request))
+        if recurring(columns[-1]) is not None:
+            said = said or _NOT_LOOKED_FOR.format(key=key_of(name))
         reasons[name] = Reason(why, said)
     schema = with_places(request.schema.replace(columns))
     return PrivateDraft(schema, reasons, notice=_notice(request, first))

@@ -343,6 +343,8 @@ def _told(who: WhoIsMissing, is_internal: bool) -> list[str]:
         parts.append(
             f"Ranges or categories of {counted(len(who.ends), 'column')} may go on beyond what the noise shows."
         )
+    if who.unrelated:
+        parts.append("Rows that share a key are no more related than others.")
     if who.empty:
         parts.append(f"{counted(len(who.empty), 'column')} without a value in any synthetic row.")
     if who.impossible:

@@ -45,6 +45,7 @@ class WhoIsMissing:
         n_groups: Number of groups with a figure.
         loss_of_all: Loss of a model's score over all rows.
         ends: Losses of columns whose range, or categories, may go on beyond what the noise shows.
+        unrelated: Losses of keys whose rows share no values.
     """
 
     rows: Metric | None
@@ -55,6 +56,7 @@ class WhoIsMissing:
     n_groups: int
     loss_of_all: float
     ends: tuple[Loss, ...] = ()
+    unrelated: tuple[Loss, ...] = ()
 
     @property
     def up_to(self) -> float:
@@ -80,7 +82,7 @@ class WhoIsMissing:
             *(column.name for column in self.columns),
             *self.empty,
             *(name for name, _ in self.impossible),
-            *(loss.column for loss in self.ends),
+            *(loss.column for loss in (*self.ends, *self.unrelated)),
         )
         return tuple(dict.fromkeys(named))
 
@@ -100,13 +102,14 @@ def who_is_missing(evaluation: Evaluation, losses: Sequence[Loss]) -> WhoIsMissi
     falling = [g for g in judged if g.interval is not None and g.interval.low > loss_of_all]
     return WhoIsMissing(
         rows=rows if rows is not None and rows.is_computed else None,
-        columns=_columns(evaluation, [loss for loss in losses if loss.kind != "ends"]),
+        columns=_columns(evaluation, [loss for loss in losses if loss.kind not in ("ends", "unrelated")]),
         empty=empty,
         impossible=tuple(impossible),
         groups=tuple(sorted(falling, key=lambda group: -(group.gap or 0.0))),
         n_groups=len(judged),
         loss_of_all=loss_of_all,
         ends=tuple(loss for loss in losses if loss.kind == "ends"),
+        unrelated=tuple(loss for loss in losses if loss.kind == "unrelated"),
     )
 
 

@@ -58,18 +58,19 @@ class Same(Rule):
         self.check_names(described, where)
 
     def check_domain(self, described: Mapping[str, Column], where: str) -> None:
-        key = described[self.within]
-        if recurring(key) is None:
+        key = described.get(self.within)
+        if key is not None and recurring(key) is None:
             found = "an identifier whose keys have one row each" if key.has_unique_values else key.kind
             raise ConfigError(
                 f"{where}.within: expected a key that several rows share, got {self.within!r}, which is {found}. "
                 "Declare it as {kind: identifier, recurrence: true}, or drop the rule."
             )
         for j, name in enumerate(self.same):
-            if described[name].has_unique_values or recurring(described[name]) is not None:
+            column = described.get(name)
+            if column is not None and (column.has_unique_values or recurring(column) is not None):
                 raise ConfigError(
-                    f"{where}.same[{j}]: column {name!r} is {described[name].kind} with keys of its own, which no rule "
-                    f"shares out to those of {self.within!r}. Leave it out, or declare it as text without unique."
+                    f"{where}.same[{j}]: column {name!r} is {column.kind} with keys of its own, which no rule shares "
+                    f"out to those of {self.within!r}. Leave it out, or declare it as text without unique."
                 )
 
     def keeps(
@@ -80,14 +81,14 @@ class Same(Rule):
         _, first, group = np.unique(keys[has_key], return_index=True, return_inverse=True)
         differs = np.zeros(len(has_key), dtype=bool)
         for name in self.same:
-            cells = _cells(table[name], described[name])[has_key]
+            cells = numbered(table[name], described[name])[has_key]
             differs |= cells != cells[first][group]
         kept = np.ones(len(table), dtype=bool)
         kept[has_key] = np.bincount(group, weights=differs, minlength=len(first))[group] == 0
         return kept
 
 
-def _cells(series: pd.Series, column: Column) -> np.ndarray:
+def numbered(series: pd.Series, column: Column) -> np.ndarray:
     """Return ``(rows,)`` numbers, equal for equal cells; missing ones are equal."""
     if column.is_made_up or not column.is_modelled:  # a category stands for many distinct values
         return np.asarray(pd.factorize(pd.Series(typed(series), dtype=object))[0])
@@ -119,6 +120,7 @@ def check_shared(statements: Sequence[tuple[str, Rule]], described: Mapping[str,
     if not own:
         return
     for where, each in own:
+        each.check_domain(described, where)  # also where a table has columns that a schema leaves open
         if each.within != own[0][1].within:
             raise ConfigError(
                 f"{where}.within: expected one key for all rules of this kind, got {each.within!r} beside "

@@ -22,7 +22,10 @@ from tabgan.columns.kind import Column, is_text_dtype
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.named import line_of_name
 from tabgan.columns.naming import says_code
+from tabgan.columns.recurring import recurring
 from tabgan.columns.vote import Verdict
+from tabgan.rules.same import shared_key
+from tabgan.schema import Schema
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 from tabgan.table.merged import Merged
@@ -36,7 +39,7 @@ TOLD_SHARE = 0.01
 #: The same of rows that noise may hide in categories that were not released, of which most tables have none.
 TOLD_CATEGORIES = 0.05
 
-LossKind = Literal["unreleased", "unseen", "constant", "inexact", "converted", "ends"]
+LossKind = Literal["unreleased", "unseen", "constant", "inexact", "converted", "ends", "unrelated"]
 
 #: Kinds of columns by which no sample tells rows apart.
 _TOTAL = ("unseen", "constant")
@@ -67,7 +70,8 @@ class Loss:
         kind: ``"unreleased"`` for categories and frequent numbers, ``"unseen"`` for a column without a released value,
             ``"constant"`` for one with a single one, ``"inexact"`` for integers that floats do not hold,
             ``"converted"`` for values that come back as missing, such as those of another kind than the column's,
-            ``"ends"`` for a range that may end too early, categories or missing cells that noise may hide.
+            ``"ends"`` for a range that may end too early, categories or missing cells that noise may hide,
+            ``"unrelated"`` for keys whose rows share no values.
         share: Noisy share of all rows that hold such values, from 0 to 1; ``None`` where no released number tells.
         text: The loss in words, which follow the column's name.
         remedy: The line of a schema that would save the values.
@@ -196,6 +200,24 @@ def _of_columns(found: Iterable[Loss], encoder: TableEncoder) -> list[Loss]:
             loss = replace(loss, column=distance.of, text=text, remedy=distance.remedy)
         told.append(loss)
     return told
+
+
+def unrelated_keys(schema: Schema) -> tuple[Loss, ...]:
+    """Return the losses of keys that several rows share, where no rule says which columns are the same in these rows.
+
+    **Guarantee.** The schema alone tells.
+    """
+    if shared_key(schema.rules) is not None:
+        return ()
+    text = (
+        "rows that share a key are no more related than others: also columns that are the same in all of them, such as "
+        "a birth date, change from row to row"
+    )
+    return tuple(
+        Loss(c.name, "unrelated", None, text, f"rules: [{{same: [...], within: {key_of(c.name)}}}]")
+        for c in schema
+        if recurring(c) is not None
+    )
 
 
 def _converted(name: str, verdict: Verdict, released: float) -> Loss | None:
@@ -429,7 +451,9 @@ def say(losses: Sequence[Loss], targets: Sequence[str]) -> None:
             loss.text,
             loss.remedy,
         )
-    others = [loss for loss in losses if loss not in lost]
+    for loss in (each for each in losses if each.kind == "unrelated"):
+        logger.warning("The key %r: %s. Declare these, as in %s.", loss.column, loss.text, loss.remedy)
+    others = [loss for loss in losses if loss not in lost and loss.kind != "unrelated"]
     if not others:
         return
     ends = [loss for loss in others if loss.kind == "ends"]

@@ -10,24 +10,31 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+import numpy as np
 import pandas as pd
 
 from tabgan._util.yaml import dump, key_of
 from tabgan.columns import Column, column_of_dtype
+from tabgan.columns.keys import typed
 from tabgan.columns.kind import read_text
 from tabgan.columns.named import by_name, by_name_alone, places_by_name
+from tabgan.columns.recurring import recurring
 from tabgan.columns.values import is_text
 from tabgan.errors import SchemaError
-from tabgan.rules import FixedCombinations, Formula, Inequality, Near
+from tabgan.rules import FixedCombinations, Formula, Inequality, Near, Same
 from tabgan.rules.rule import Rule
 from tabgan.schema import Identifier, Schema
 from tabgan.table.decided import MOST_BROKEN, equalities, is_strong
 from tabgan.table.draft import draft_schema, draft_yaml, with_values_of
 from tabgan.table.headings import as_named
+from tabgan.table.losses import unrelated_keys
 from tabgan.table.relations import Relation
 
 #: Ends the reason of a line that the rows decide.
 FROM_ROWS = "READ OFF THE ROWS"
+
+#: Keys whose rows would differ in a column by chance, from which on it is of interest that none does.
+FEWEST_KEYS = 10
 
 
 class Reason(NamedTuple):
@@ -132,7 +139,48 @@ def propose(
         reasons[column.name] = Reason(why, _loss(df, column, untyped_text))
     mark = "from rows" if with_domain else None
     schema = with_places(Schema(columns, target, targets=targets, drafted=mark))
-    return Proposals(schema, reasons, with_domain)
+    rule = _rule_of_keys(df, schema)
+    if rule is None:
+        return Proposals(schema, reasons, with_domain)
+    why = f"one value in all rows of a key; {FROM_ROWS}"
+    return Proposals(schema.with_rules([rule]), reasons, with_domain, (ProposedRule(rule, why, True),))
+
+
+def _rule_of_keys(df: pd.DataFrame, schema: Schema) -> Same | None:
+    """Return the rule on columns that are the same in all rows of a key, of the first key that has some."""
+    for key in schema:
+        names = tuple(shared_by_rows(df, key.name, schema)) if recurring(key) is not None else ()
+        modelled = tuple(name for name in names if schema[name].is_modelled)
+        for shared in (names, modelled):  # of made-up columns, some go with others that differ
+            if shared and _go_together(schema, [Same(shared, key.name)]):
+                return Same(shared, key.name)
+    return None
+
+
+def shared_by_rows(df: pd.DataFrame, key: str, schema: Schema) -> Iterator[str]:
+    """Return an iterator over columns that have one value in all rows of a key, and by chance would not. Not private.
+
+    Args:
+        df: The table.
+        key: The column of keys.
+        schema: Of its columns.
+    """
+    has_key = df[key].notna().to_numpy(dtype=bool)
+    keys, _ = pd.factorize(pd.Series(typed(df[key][has_key]), dtype=object))
+    _, first, n_rows = np.unique(keys, return_index=True, return_counts=True)
+    for column in schema:
+        if column.name == key or column.has_unique_values or recurring(column) is not None:
+            continue
+        cells, _ = pd.factorize(
+            pd.Series(typed(df[column.name][has_key]), dtype=object), use_na_sentinel=False
+        )
+        shares = np.bincount(cells) / max(len(cells), 1)
+        sizes, n_keys = np.unique(n_rows, return_counts=True)
+        by_chance = sum(
+            n * (1.0 - (shares**size).sum()) for size, n in zip(sizes.tolist(), n_keys, strict=True)
+        )
+        if by_chance >= FEWEST_KEYS and (cells == cells[first][keys]).all():
+            yield column.name
 
 
 def with_places(schema: Schema) -> Schema:
@@ -295,6 +343,12 @@ def losses_in(df: pd.DataFrame, schema: Schema, *, untyped_text: bool = False) -
         loss = _loss(df, schema[name] if name in schema else drafted[name], untyped_text)
         if loss:
             yield f"{key_of(name)}: {loss}"
+    whole = schema.replace([schema[name] if name in schema else drafted[name] for name in df.columns])
+    for unrelated in unrelated_keys(whole):
+        names = ", ".join(map(key_of, shared_by_rows(df, unrelated.column, whole)))
+        if names:
+            key = key_of(unrelated.column)
+            yield f"{key}: {unrelated.text}. Remedy: a rule, {{same: [{names}], within: {key}}}"
 
 
 def _why(series: pd.Series, drafted: Column, untyped_text: bool) -> str:
