@@ -235,7 +235,7 @@ class SampledKeys:
         if len(lacking):
             if self._remembers:
                 raise DataError(
-                    f"sample: for {len(lacking):,} further rows of keys, none of the drawn ones keeps the rules beside "
+                    f"sample: for {len(lacking):,} further rows of keys, none of the drawn rows keeps the rules beside "
                     "the values that rows of a key share. Loosen the rules, or ask for fewer rows."
                 )
             tables.append(whole.table.take(key[lacking]))

@@ -111,7 +111,10 @@ def model(few_rows) -> TabGAN:
 def check(model: TabGAN, sample: pd.DataFrame, df: pd.DataFrame | None = None) -> None:
     """Raise unless every row keeps every rule of the model, and rows of a key lie one after the other."""
     known = [table() if df is None else df]
+    lost = {loss.column for loss in model.losses_ if loss.kind == "unseen"}  # told: no value was released
     for rule in model.schema_.rules:
+        if isinstance(rule, FixedCombinations) and lost & set(rule.columns):
+            continue
         assert keeps_rules([rule], model.schema_.columns, sample, known).all(), rule
     key = next(rule.within for rule in model.schema_.rules if isinstance(rule, Same))
     new = (sample[key] != sample[key].shift()).sum()
