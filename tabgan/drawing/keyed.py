@@ -78,14 +78,9 @@ class KeyedSource(RowSource):
         if n == 0:
             yield from ((table, np.zeros(0, dtype=bool)) for table in self.modelled(0, batch_size, streams))
             return
-        keys = self.keys(streams, memory)
+        keys = SampledKeys(self, streams, self.test(memory))
         for first in range(0, n, batch_size):
             yield keys.table(min(batch_size, n - first))
-
-    def keys(self, streams: RandomStreams, memory: Memory | None = None) -> SampledKeys:
-        """Return the keys of a sample, from the first on."""
-        keeps = self.keeps.afresh(memory) if isinstance(self.keeps, Kept) else self.keeps
-        return SampledKeys(self, streams, keeps)
 
     def key_sizes(self, n_rows: int, rng: np.random.Generator) -> np.ndarray:
         """Return numbers of rows of keys that have at least ``n_rows`` together, and fewer without the last.
@@ -303,7 +298,7 @@ def interleaved(
         for p, (source, n) in enumerate(zip(keyed, n_rows, strict=True))
     ]
     keys = [
-        SampledKeys(source, streams.child(f"part {p}"), source.keys(streams, memory).keeps, sizes[p])
+        SampledKeys(source, streams.child(f"part {p}"), source.test(memory), sizes[p])
         for p, source in enumerate(keyed)
     ]
     part_of_key = np.repeat(np.arange(len(sizes)), list(map(len, sizes)))

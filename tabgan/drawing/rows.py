@@ -158,8 +158,10 @@ class RowSource(TableSource):
         Where values are looked at, by a rule or by a column that follows another, they stay as they are.
         """
         encoder = self.fitted.encoder
-        is_looked_at = self.keeps is not None or encoder.reduction is not None or encoder.related
-        if is_looked_at or encoder.orders.rules or any(c.follows_column for c in encoder.schema):
+        has_rules = self.keeps is not None or encoder.related or encoder.orders.rules
+        if encoder.reduction is not None and encoder.reduction.makes_cells:
+            return self
+        if has_rules or any(c.follows_column for c in encoder.schema):
             return self
         columns = {
             position: replace(column, encoder=column.encoder.in_dictionary())
@@ -173,10 +175,14 @@ class RowSource(TableSource):
     def modelled(
         self, n: int, batch_size: int, streams: RandomStreams, memory: Memory | None = None
     ) -> Iterator[pd.DataFrame]:
-        if self.keeps is None:
+        keeps = self.test(memory)
+        if keeps is None:
             return self._drawn(n, batch_size, streams)
-        keeps = self.keeps.afresh(memory) if isinstance(self.keeps, Kept) else self.keeps
         return self._kept(n, batch_size, streams, keeps)
+
+    def test(self, memory: Memory | None = None) -> Test | None:
+        """Return the test that shown rows pass, with the values that no row may repeat; ``None`` if all rows pass."""
+        return self.keeps.afresh(memory) if isinstance(self.keeps, Kept) else self.keeps
 
     def _drawn(self, n: int, batch_size: int, streams: RandomStreams) -> Iterator[pd.DataFrame]:
         """Return an iterator over tables of drawn rows, ``n`` in total."""

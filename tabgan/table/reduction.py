@@ -144,9 +144,14 @@ class Reduction:
         schema = self.schema.replace([described[name] for name in self.names])
         return replace(self, schema=schema, inner=inner, described=described)
 
+    @property
+    def makes_cells(self) -> bool:
+        """True if cells of a sample follow from those of the reduced table."""
+        return bool(self.merged) or any(rule.changes for rule in self.schema.rules)
+
     def restore(self, table: pd.DataFrame) -> pd.DataFrame:
         """Return the table's own columns, without generated ones, of a sample of the reduced table."""
-        if not (self.merged or any(rule.changes for rule in self.schema.rules)):
+        if not self.makes_cells:
             return table
         columns: dict[str, pd.Series] = {str(name): table[name] for name in table.columns}
         for part in self.merged:

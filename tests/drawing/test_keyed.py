@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tabgan import Between, TabGAN
 from tabgan.drawing import stream
+from tabgan.drawing.keyed import source_of
 from tabgan.errors import ConfigError, DataError, SchemaError
 from tabgan.model import loglinear
 from tabgan.privacy.filter import PrivacyFilter
@@ -193,6 +194,18 @@ class TestFiles:
         for start in range(64, 300, 64):  # no key lies in two chunks
             assert sample["patient"][start - 1] != sample["patient"][start]
 
+    def test_text_from_a_list_is_written_from_a_dictionary(self, few_rows, monkeypatch, tmp_path):
+        monkeypatch.setattr(stream, "CHUNK", 64)
+        schema = Schema([Identifier(name="key", recurrence=True)], rules=[Same(("a", "y"), "key")])
+        model = TabGAN(epsilon=None, schema=schema, random_state=0).fit(visits(600))
+        model.sample_to(tmp_path / "a.parquet", 200, random_state=1)
+        model.sample_to(tmp_path / "a.csv", 200, random_state=1)
+        sample = pd.read_parquet(tmp_path / "a.parquet")
+        check(model, sample, visits(600))
+        assert sample["y"].tolist() == pd.read_csv(tmp_path / "a.csv")["y"].tolist()
+        source = source_of(model._fitted, None)
+        assert source.in_dictionaries() is not source
+
     @pytest.mark.slow
     def test_two_processes(self, model, tmp_path):
         model.sample_to(tmp_path / "a", 200_000, rows_per_file=65_536, random_state=5, workers=2)
@@ -347,6 +360,17 @@ class TestWithTargets:
         is_first = sample["key"] != sample["key"].shift()
         assert sample["b"][is_first].mean() == pytest.approx(sample["b"][~is_first].mean(), abs=0.05)
         check(model, model.sample(100, conditions={"y": "u"}, random_state=1), df)
+
+    def test_rows_of_a_chunk_do_not_depend_on_those_before(self, few_rows, monkeypatch):
+        monkeypatch.setattr(stream, "CHUNK", 50)
+        schema = Schema([Identifier(name="key", recurrence=True)], "b", rules=[Same(("a", "b"), "key")])
+        fitted = TabGAN(epsilon=None, schema=schema, random_state=0).fit(visits(600))._fitted
+        manifest = stream.Manifest("", 150, 150, "csv", "none", {}, "", 7)
+        for conditions in (None, {"y": "u"}):
+            one, other = (stream.Chunks(source_of(fitted, conditions), manifest) for _ in range(2))
+            drawn = [one.table(number) for number in (0, 1, 2)]
+            for number in (2, 0, 1):
+                pd.testing.assert_frame_equal(other.table(number), drawn[number])
 
 
 class TestUniqueness:
