@@ -94,12 +94,12 @@ def one_by_one(model: TabGAN, n: int, seed: int) -> pd.DataFrame:
 
 
 def rows_a_second(model: TabGAN, seed: int) -> int:
-    """Return the rows of a sample that are drawn in a second, of the best of three."""
+    """Return the rows of a sample that are drawn in a second of the processor, of the best of three."""
     times = []
     for k in range(3):
-        start = time.perf_counter()
+        start = time.process_time()
         model.sample(TIMED, random_state=seed + k)
-        times.append(time.perf_counter() - start)
+        times.append(time.process_time() - start)
     return round(TIMED / min(times))
 
 
@@ -131,7 +131,7 @@ def measured(df: pd.DataFrame, name: str, epsilon: float | None, seed: int) -> d
             "by keys, by keys": distances(held, again, key),
         },
         "rows_a_key": of_keys(df, keyed.sample(len(df), random_state=seed + 4), column)["rows_a_key"],
-        "rows_a_second": {
+        "rows_a_processor_second": {
             "key alone": rows_a_second(plain, seed),
             "with the rule": rows_a_second(keyed, seed),
         },

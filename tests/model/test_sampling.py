@@ -77,6 +77,56 @@ def _shares(codes):
     return counts / len(codes)
 
 
+class TestRowsThatAreAlike:
+    """Further rows that share columns with given ones, and are drawn given these in all others."""
+
+    @pytest.mark.parametrize("positions", [[0], [0, 1], [], [2], [0, 2], [0, 1, 2]])
+    def test_each_has_the_distribution_of_the_first(self, positions):
+        sampler = CodeSampler(ToyGenerator(), _masks(2, 3, 2))
+        first = sampler.raw_rows(30_000, _rng())
+        (codes, _), is_met = sampler.alike(first, positions, _rng(1))
+        assert is_met.all()
+        assert torch.equal(codes[:, positions], first[0][:, positions])
+        np.testing.assert_allclose(_shares(codes), ToyGenerator().joint(), atol=0.015)
+        if positions == [0]:
+            both = np.stack([first[0][:, 2], codes[:, 2]])
+            assert np.corrcoef(both)[0, 1] > 0.02
+
+    @pytest.mark.parametrize(("positions", "fixed"), [([0], {2: 1}), ([0], {1: 2}), ([1], {0: 1, 2: 0})])
+    def test_meet_conditions_on_the_columns_that_are_drawn(self, positions, fixed):
+        sampler = CodeSampler(ToyGenerator(), _masks(2, 3, 2))
+        first = sampler.raw_rows(20_000, _rng(), fixed)
+        (codes, _), is_met = sampler.alike(first, positions, _rng(1), fixed)
+        assert is_met.all()
+        assert all((codes[:, position] == code).all() for position, code in fixed.items())
+        joint = ToyGenerator().joint()
+        for position, code in fixed.items():
+            joint = np.where(
+                np.arange(joint.shape[position]) == code, joint.swapaxes(position, 2), 0.0
+            ).swapaxes(position, 2)
+        np.testing.assert_allclose(_shares(codes), joint / joint.sum(), atol=0.02)
+
+    def test_without_rows(self):
+        sampler = CodeSampler(ToyGenerator(), _masks(2, 3, 2))
+        for positions in ([0], [2]):
+            (codes, _), is_met = sampler.alike(sampler.raw_rows(0, _rng()), positions, _rng())
+            assert codes.shape == (0, 3)
+            assert is_met.shape == (0,)
+
+    def test_pooled_codes_stay_as_they_were_drawn(self):
+        """What was not released is replaced in what is shown: further rows follow the code that was drawn."""
+        sampler = CodeSampler(ToyGenerator(), _masks(2, 3, 2), {1: np.array([3.0, 1.0, 0.0])})
+        first = sampler.raw_rows(20_000, _rng())
+        raw = first[0].clone()
+        shown, _ = sampler.shown(first, _rng(1))
+        assert torch.equal(first[0], raw)
+        assert (raw[:, 1] == 2).any()
+        assert not (shown[:, 1] == 2).any()
+        (codes, _), _ = sampler.alike(first, [0, 1], _rng(2))
+        is_pooled = codes[:, 1] == 2
+        assert codes[is_pooled, 2].float().mean() == pytest.approx(0.9, abs=0.02)
+
+
 class TestCodes:
     @pytest.mark.parametrize(
         ("n", "sizes"), [(0, []), (1, [1]), (10, [10]), (11, [10, 1]), (30, [10, 10, 10])]

@@ -114,6 +114,17 @@ class TestWhoIsMissing:
         assert text in html
         assert "Ranges that may go on:" not in to_html(full)
 
+    def test_keys_whose_rows_share_nothing_are_told_apart_too(self, full, zoo):
+        loss = Loss("age", "unrelated", None, "rows that share a key", "rules: [{same: [...], within: age}]")
+        who = who_is_missing(zoo.evaluation(), (loss,))
+        assert (who.unrelated, who.columns) == ((loss,), who_is_missing(zoo.evaluation(), ()).columns)
+        found = find(zoo.evaluation(), zoo.privacy, losses=(loss,))
+        (finding,) = (each for each in found if each.subject == "Who is missing")
+        assert "Rows that share a key are no more related than others." in finding.text
+        html = to_html(replace(full, losses=(loss,)))
+        assert "Rows of a key that are no more related than others:" in html
+        assert "same: [...], within: age" in html
+
     @pytest.mark.parametrize(
         ("low", "is_told", "is_red"), [(0.05, False, False), (0.1, True, False), (0.15, True, True)]
     )

@@ -12,10 +12,48 @@ import pytest
 
 from tabgan import TabGAN
 from tabgan.errors import SchemaError
+from tabgan.rules import Same
 from tabgan.schema import Identifier, Schema
 from tabgan.table.proposals import FROM_ROWS, losses_in, propose
 
 N = 120
+
+
+def _visits(name="patient_id"):
+    rng = np.random.default_rng(0)
+    of_row = np.repeat(np.arange(60), rng.integers(1, 5, 60))
+    df = pd.DataFrame({name: [f"P{i:03d}" for i in of_row]})
+    return df.assign(
+        sex=rng.choice(["f", "m"], 60)[of_row],
+        birth=pd.Timestamp("1950-01-01") + pd.to_timedelta(rng.integers(0, 9_000, 60)[of_row], unit="D"),
+        weight=rng.integers(50, 99, len(df)),
+        site="A",
+    )
+
+
+class TestRowsOfAKey:
+    def test_columns_that_are_the_same_in_them_become_a_rule(self):
+        drafted = propose(_visits())
+        assert drafted.schema.rules == (Same(("sex", "birth"), "patient_id"),)
+        text = drafted.to_yaml()
+        assert f"# one value in all rows of a key; {FROM_ROWS}\n- same: [sex, birth]\n" in text
+        assert Schema.from_yaml(text).rules == drafted.schema.rules
+
+    def test_none_if_they_differ_or_few_keys_could_tell(self):
+        df = _visits()
+        df.loc[df.index[-1], "sex"] = "x"
+        df.loc[df["patient_id"].duplicated(keep=False).to_numpy().nonzero()[0][0], "birth"] = pd.Timestamp(0)
+        assert not propose(df).schema.rules
+        rare = _visits().assign(sex="f", birth=pd.Timestamp(0))
+        rare.loc[rare["patient_id"] == "P001", "sex"] = "m"
+        assert not propose(rare).schema.rules
+
+    def test_an_unsaid_rule_is_told_by_a_check(self):
+        key = Identifier(name="patient_id", pattern="P{:03d}", recurrence=True)
+        (line,) = losses_in(_visits()[["patient_id", "sex", "birth", "weight"]], Schema([key]))
+        assert "rows that share a key are no more related than others" in line
+        assert line.endswith("Remedy: a rule, {same: [sex, birth], within: patient_id}")
+        assert not list(losses_in(_visits().drop(columns="site"), propose(_visits()).schema.replace([key])))
 
 
 def _text(*cells):
