@@ -6,9 +6,10 @@ Every function here is post-processing of released counts; none sees a row.
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from statistics import NormalDist
+from typing import NamedTuple
 
 import numpy as np
 
@@ -37,6 +38,23 @@ ABRUPT, THINNING = 10.0, 0.35
 FROM_ONE, MOST_MISSED = 8.0, 2
 
 
+class Rows(NamedTuple):
+    """A noisy number of rows.
+
+    Attributes:
+        number: The noisy one.
+        noise_stddev: Standard deviation of its noise.
+    """
+
+    number: float
+    noise_stddev: float
+
+    def lacking(self, counts: np.ndarray, noise_stddev: float) -> np.ndarray:
+        """Return ``(cells,)`` the rows that each cell and those before it lack, in standard deviations of noise."""
+        noise = np.hypot(self.noise_stddev, noise_stddev * np.sqrt(np.arange(1, len(counts) + 1)))
+        return np.asarray((self.number - np.cumsum(counts)) / np.maximum(noise, 1e-9))
+
+
 @dataclass(frozen=True)
 class Outermost:
     """The two outermost ranges of integers that certainly hold values; one range if all that are known lie in it.
@@ -46,12 +64,16 @@ class Outermost:
         low: Last integer of the lower range.
         high: First integer of the upper range.
         stop: Last integer of the upper range.
+        below: Rows in the lower range; ``None`` if the two are one, or a number is not known.
+        above: Rows in the upper range; likewise.
     """
 
     start: int
     low: int
     high: int
     stop: int
+    below: Rows | None = None
+    above: Rows | None = None
 
     @property
     def core(self) -> tuple[int, int] | None:
@@ -70,43 +92,61 @@ class Outermost:
         """
         if other is None:
             return self
-        start, low = min(
-            (self.start, self.low), (other.start, other.low), key=lambda each: (each[1], -each[0])
+        lower, upper = (
+            min(self, other, key=lambda e: (e.low, -e.start)),
+            max(self, other, key=lambda e: (e.high, -e.stop)),
         )
-        high, stop = max(
-            (self.high, self.stop), (other.high, other.stop), key=lambda each: (each[0], -each[1])
-        )
+        (start, low), (high, stop) = (lower.start, lower.low), (upper.high, upper.stop)
         if low > high and (start, low) != (high, stop):
             start, stop = min(self.start, other.start), max(self.stop, other.stop)
             return Outermost(start, stop, start, stop)
-        return Outermost(start, low, high, stop)
+        return Outermost(start, low, high, stop, lower.below, upper.above)
 
     def scaled(self, share: float) -> Outermost:
         """Return the same in larger units, rounded down."""
-        return Outermost(*(math.floor(end * share) for end in (self.start, self.low, self.high, self.stop)))
+        start, low, high, stop = (math.floor(e * share) for e in (self.start, self.low, self.high, self.stop))
+        return replace(self, start=start, low=low, high=high, stop=stop)
 
     def in_cells(self, edges: np.ndarray) -> Outermost:
         """Return the cells in which the ends lie."""
         ends = np.clip([self.start, self.low, self.high, self.stop], edges[0], edges[-1] - 1)
-        return Outermost(*(np.searchsorted(edges, ends, side="right") - 1).tolist())
+        start, low, high, stop = (np.searchsorted(edges, ends, side="right") - 1).tolist()
+        return replace(self, start=start, low=low, high=high, stop=stop)
 
     def filled(self, counts: np.ndarray, noise_stddev: float) -> tuple[int, int]:
         """Return the first and the last cell of the values, where these are ranges of cells with noisy counts.
 
         That each range holds values is known, so no cell has to rise above the noise to count: values end where the run
         of cells from the inside of a range outwards stands out most clearly, which is the likeliest end of values that
-        are spread evenly. Of a single range all cells are, unless a run among them certainly holds the values.
+        are spread evenly; but if these lack rows that the range is known to have, where they no longer do: values thin
+        out. Of a single range all cells are, unless a run among them certainly holds the values.
         """
         if self._is_one:
             run = _seen_run(counts[self.start : self.stop + 1], noise_stddev)
             return (self.start, self.stop) if run is None else (self.start + run[0], self.start + run[1])
-        first = self.low - _n_filled(counts[self.start : self.low + 1][::-1])
-        return first, self.high + _n_filled(counts[self.high : self.stop + 1])
+        first = self.low - _n_filled(counts[self.start : self.low + 1][::-1], noise_stddev, self.below)
+        return first, self.high + _n_filled(counts[self.high : self.stop + 1], noise_stddev, self.above)
+
+    def lacks(self, counts: np.ndarray, noise_stddev: float, first: int, last: int) -> tuple[bool, bool]:
+        """Return true for each range of which the cells from ``first`` to ``last`` clearly lack rows."""
+        inner = (
+            counts[max(first, self.start) : self.low + 1][::-1],
+            counts[self.high : min(last, self.stop) + 1],
+        )
+        return tuple(  # type: ignore[return-value]
+            rows is not None and len(cells) > 0 and bool(rows.lacking(cells, noise_stddev)[-1] > TAIL)
+            for rows, cells in zip((self.below, self.above), inner, strict=True)
+        )
 
 
-def _n_filled(counts: np.ndarray) -> int:
-    """Return the number of cells after the first, up to the end of the clearest run that begins with it."""
-    return int(np.argmax(np.cumsum(counts) / np.sqrt(np.arange(1, len(counts) + 1))))
+def _n_filled(counts: np.ndarray, noise_stddev: float, rows: Rows | None) -> int:
+    """Return the number of cells after the first, up to the end of the clearest run that begins with it, or further."""
+    clearest = int(np.argmax(np.cumsum(counts) / np.sqrt(np.arange(1, len(counts) + 1))))
+    lacking = np.zeros(len(counts)) if rows is None else rows.lacking(counts, noise_stddev)
+    if lacking[clearest] <= TAIL:
+        return clearest
+    enough = np.flatnonzero(lacking[clearest:] <= PERHAPS)
+    return clearest + int(enough[0]) if len(enough) else len(counts) - 1
 
 
 def occupied(
@@ -153,7 +193,9 @@ def outermost(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> Out
     if found is None:
         return None
     first, last = found
-    return Outermost(int(edges[first]), int(edges[first + 1]) - 1, int(edges[last]), int(edges[last + 1]) - 1)
+    below, above = (Rows(float(counts[each]), noise_stddev) for each in (first, last))
+    ends = (int(edges[first]), int(edges[first + 1]) - 1, int(edges[last]), int(edges[last + 1]) - 1)
+    return Outermost(*ends) if first == last else Outermost(*ends, below, above)
 
 
 def _joined(one: tuple[int, int] | None, other: tuple[int, int] | None) -> tuple[int, int] | None:
@@ -208,8 +250,12 @@ def tight_ends(
     core = None if known is None else known.core
     sure = _joined(core, (int(clear[0]), int(clear[-1])) if len(clear) else None) or found
     is_single, end = np.diff(edges) == 1, len(counts) - 1
-    first = end - _end_beside(counts[::-1], is_single[::-1], noise_stddev, end - sure[0], end - found[0])
-    last = _end_beside(counts, is_single, noise_stddev, sure[1], found[1])
+    lacks = (False, False) if known is None else known.lacks(counts, noise_stddev, *sure)
+    first, last = found
+    if not lacks[0]:
+        first = end - _end_beside(counts[::-1], is_single[::-1], noise_stddev, end - sure[0], end - first)
+    if not lacks[1]:
+        last = _end_beside(counts, is_single, noise_stddev, sure[1], last)
     if first == last:
         return _beside_single(counts, is_single, noise_stddev, last)
     first = end - _extended(counts[::-1], is_single[::-1], noise_stddev, end - first)

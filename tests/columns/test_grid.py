@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -354,6 +356,34 @@ class TestWhatIsNotSeen:
         counts = rng.normal(0, 1.0, (1_000, 60))
         counts[:, 0] = 500.0
         assert np.mean([occupied.occupied(each, 1.0)[1] > 0 for each in counts]) < 0.04
+
+    @staticmethod
+    def ends_of(values, noise, seed, *, has_rows=True) -> tuple[int, int]:
+        """Return the first and the last number of a range, of doubling cells and then of one cell for each number."""
+        rng = np.random.default_rng(seed)
+        doubling = np.concatenate([[0], 2 ** np.arange(12)])
+        coarse = np.histogram(values, doubling)[0] + rng.normal(0, 1.5 * noise, 12)
+        known = grid.span_of(doubling, coarse, 1.5 * noise, None).known
+        if not has_rows:
+            known = replace(known, below=None, above=None)
+        edges = np.arange(int(doubling[-1]) + 1)
+        counts = np.bincount(values, minlength=len(edges) - 1)[: len(edges) - 1]
+        first, last = occupied.tight_ends(edges, counts + rng.normal(0, noise, len(counts)), noise, known)
+        return int(edges[first]), int(edges[last])
+
+    def test_a_tail_goes_on_as_long_as_rows_are_lacking_that_a_wider_cell_has(self):
+        """Delays: in no cell of one minute beyond 256 does a row stand out, and together they are a thousand."""
+        values = np.minimum(np.random.default_rng(0).exponential(45, 300_000).astype(int), 2_047)
+        ends = [self.ends_of(values, 50.0, seed)[1] for seed in range(30)]
+        others = [self.ends_of(values, 50.0, seed, has_rows=False)[1] for seed in range(30)]
+        assert np.median([(values > end).sum() for end in ends]) < 350
+        assert np.median([(values > end).sum() for end in others]) > 900  # the control: what was lost
+
+    @pytest.mark.parametrize("last", [1, 5, 12, 90, 300])
+    def test_a_range_of_full_cells_ends_where_it_did(self, last):
+        values = np.random.default_rng(0).integers(0, last + 1, 300_000)
+        ends = [self.ends_of(values, 50.0, seed) for seed in range(60)]
+        assert np.mean([end == (0, last) for end in ends]) > 0.9
 
     def test_what_was_surely_seen_once_need_not_show_again(self):
         edges = np.array([0, 1, 2, 4, 8, 16, 32])
