@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 from tabgan import Formula, Inequality, Near, TabGAN
+from tabgan.drawing import kept
 from tabgan.errors import DataError, SchemaError
 from tabgan.model import loglinear
 from tabgan.privacy.filter import PrivacyFilter
@@ -81,6 +82,18 @@ class TestSamples:
         rules = [*NEAR.rules, Near("paid", "left"), Inequality("left", "paid")]
         sample = TabGAN(None, schema=Schema(rules=rules), random_state=0).fit(df).sample(1_000)
         assert set((sample["paid"] - sample["left"]).dt.days.dropna()) == {0, 1, 2, 3}
+
+    def test_an_order_of_two_columns_near_the_same_is_kept_without_drawing_anew(self, few_rows, monkeypatch):
+        df = visits(1_500).dropna()
+        df["paid"] = df["left"] + pd.to_timedelta(np.arange(len(df)) % 4, unit="D")
+        rules = [*NEAR.rules, Near("paid", "admit"), Inequality("left", "paid")]
+        model = TabGAN(None, schema=Schema(rules=rules), random_state=0).fit(df)
+        assert Inequality("left - admit", "paid - admit") in model._fitted.encoder.orders.rules
+        drawn = []
+        keeps = kept.Kept.__call__
+        monkeypatch.setattr(kept.Kept, "__call__", lambda *args: drawn.append(keeps(*args)) or drawn[-1])
+        model.sample(1_500)
+        assert np.concatenate(drawn).mean() > 0.99
 
     def test_a_formula_may_use_the_column(self, few_rows):
         df = visits(1_000).assign(stay=lambda df: days(df))

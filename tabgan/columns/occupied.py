@@ -38,7 +38,7 @@ ABRUPT, THINNING = 10.0, 0.35
 FROM_ONE, MOST_MISSED = 8.0, 2
 
 
-class Rows(NamedTuple):
+class RowsOfRange(NamedTuple):
     """A noisy number of rows.
 
     Attributes:
@@ -72,8 +72,8 @@ class Outermost:
     low: int
     high: int
     stop: int
-    below: Rows | None = None
-    above: Rows | None = None
+    below: RowsOfRange | None = None
+    above: RowsOfRange | None = None
 
     @property
     def core(self) -> tuple[int, int] | None:
@@ -139,7 +139,7 @@ class Outermost:
         )
 
 
-def _n_filled(counts: np.ndarray, noise_stddev: float, rows: Rows | None) -> int:
+def _n_filled(counts: np.ndarray, noise_stddev: float, rows: RowsOfRange | None) -> int:
     """Return the number of cells after the first, up to the end of the clearest run that begins with it, or further."""
     clearest = int(np.argmax(np.cumsum(counts) / np.sqrt(np.arange(1, len(counts) + 1))))
     lacking = np.zeros(len(counts)) if rows is None else rows.lacking(counts, noise_stddev)
@@ -193,7 +193,7 @@ def outermost(edges: np.ndarray, counts: np.ndarray, noise_stddev: float) -> Out
     if found is None:
         return None
     first, last = found
-    below, above = (Rows(float(counts[each]), noise_stddev) for each in (first, last))
+    below, above = (RowsOfRange(float(counts[each]), noise_stddev) for each in (first, last))
     ends = (int(edges[first]), int(edges[first + 1]) - 1, int(edges[last]), int(edges[last + 1]) - 1)
     return Outermost(*ends) if first == last else Outermost(*ends, below, above)
 

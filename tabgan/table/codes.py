@@ -315,7 +315,9 @@ class TableEncoder:
     @cached_property
     def orders(self) -> Orders:
         """The inequalities between modelled columns."""
-        return Orders.of((*self.schema.rules, *self.found), {column.name: column for column in self.inner})
+        implied = () if self.reduction is None else self.reduction.orders
+        described = {column.name: column for column in self.inner}
+        return Orders.of((*self.schema.rules, *implied, *self.found), described)
 
     @cached_property
     def formulas(self) -> list[Formula]:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -22,7 +23,7 @@ from tabgan.columns.kind import read_text
 from tabgan.columns.lattice import has_range
 from tabgan.columns.values import is_text
 from tabgan.errors import ConfigError
-from tabgan.rules import FixedCombinations, Formula, Geo, Missing, Near, OneOf, Rule, Same, Unique
+from tabgan.rules import FixedCombinations, Formula, Geo, Inequality, Missing, Near, OneOf, Rule, Same, Unique
 from tabgan.rules.judging import check_together, in_order, named
 from tabgan.rules.same import shared_columns
 from tabgan.schema import Schema
@@ -94,6 +95,17 @@ class Reduction:
     def made(self) -> tuple[Merged | Difference, ...]:
         """Columns of the reduced table that are none of the table itself."""
         return (*self.merged, *self.differences)
+
+    @cached_property
+    def orders(self) -> list[Inequality]:
+        """The declared inequalities of columns that lie near the same one, as those of their distances."""
+        by_column = {each.of: each for each in self.differences}
+        found = []
+        for rule in self.schema.rules:
+            if isinstance(rule, Inequality) and rule.low in by_column and rule.high in by_column:
+                low, high = by_column[str(rule.low)], by_column[str(rule.high)]
+                found += [Inequality(low.name, high.name, rule.is_strict)] if low.near == high.near else []
+        return found
 
     @property
     def inner_names(self) -> list[str]:
