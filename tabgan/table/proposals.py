@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from typing import NamedTuple
 
 import numpy as np
@@ -139,11 +140,43 @@ def propose(
         reasons[column.name] = Reason(why, _loss(df, column, untyped_text))
     mark = "from rows" if with_domain else None
     schema = with_places(Schema(columns, target, targets=targets, drafted=mark))
-    rule = _rule_of_keys(df, schema)
-    if rule is None:
-        return Proposals(schema, reasons, with_domain)
-    why = f"one value in all rows of a key; {FROM_ROWS}"
-    return Proposals(schema.with_rules([rule]), reasons, with_domain, (ProposedRule(rule, why, True),))
+    rules = [
+        (rule, f"{why}; {FROM_ROWS}: remove the # if it is publicly known")
+        for rule, why in _rules_of(df, schema)
+    ]
+    return Proposals(schema, reasons, with_domain, tuple(ProposedRule(*each, is_on=False) for each in rules))
+
+
+def _rules_of(df: pd.DataFrame, schema: Schema) -> Iterator[tuple[Rule, str]]:
+    """Return an iterator over rules that the rows of a table suggest, and why. Not private."""
+    shared = _rule_of_keys(df, schema)
+    if shared is not None:
+        yield shared, "one value in all rows of a key"
+    for rule, is_ordered in _near_by_rows(df, schema):
+        yield rule, "nearly all rows have both close together"
+        if is_ordered:
+            yield Inequality(rule.near, rule.column), "no row breaks it"
+
+
+def _near_by_rows(df: pd.DataFrame, schema: Schema) -> Iterator[tuple[Near, bool]]:
+    """Return an iterator over moments that lie close together, the later one near the other, and true if always later.
+
+    Each is near one other at most. Not private.
+    """
+    moments = {c.name: c.read(df[c.name]) for c in schema if c.quantity == "a moment" and c.is_modelled}
+    found: set[str] = set()
+    for one, other in combinations(moments, 2):
+        distance = moments[other] - moments[one]
+        has_both = np.isfinite(distance)
+        if has_both.sum() < FEWEST_ROWS:
+            continue
+        later, near = (other, one) if np.median(distance[has_both]) >= 0 else (one, other)
+        spread = np.ptp(np.quantile(moments[near][has_both], [0.05, 0.95]))
+        is_close = np.quantile(np.abs(distance[has_both]), 0.9) * CLOSE_PARTS <= spread
+        rule = Near(later, near)
+        if is_close and later not in found and _go_together(schema, [rule]):
+            found.add(later)
+            yield rule, bool((moments[later] - moments[near])[has_both].min() >= 0)
 
 
 def _rule_of_keys(df: pd.DataFrame, schema: Schema) -> Same | None:
@@ -223,6 +256,9 @@ def named_columns(
             columns.append(named.column)
     return Schema(columns, None, entity, max_rows, None, targets)
 
+
+#: Rows that tell, without privacy, if moments lie close together: nine in ten within that part of their range.
+FEWEST_ROWS, CLOSE_PARTS = 50, 20
 
 #: The evidence for moments that lie close together.
 CLOSE = "nearly all rows have both within the same or neighbouring intervals of the model"

@@ -12,7 +12,7 @@ import pytest
 
 from tabgan import TabGAN
 from tabgan.errors import SchemaError
-from tabgan.rules import Same
+from tabgan.rules import Inequality, Near, Same
 from tabgan.schema import Identifier, Schema
 from tabgan.table.proposals import FROM_ROWS, losses_in, propose
 
@@ -34,26 +34,59 @@ def _visits(name="patient_id"):
 class TestRowsOfAKey:
     def test_columns_that_are_the_same_in_them_become_a_rule(self):
         drafted = propose(_visits())
-        assert drafted.schema.rules == (Same(("sex", "birth"), "patient_id"),)
+        assert [each.rule for each in drafted.rules] == [Same(("sex", "birth"), "patient_id")]
         text = drafted.to_yaml()
-        assert f"# one value in all rows of a key; {FROM_ROWS}\n- same: [sex, birth]\n" in text
-        assert Schema.from_yaml(text).rules == drafted.schema.rules
+        why = f"one value in all rows of a key; {FROM_ROWS}: remove the # if it is publicly known"
+        assert f"# {why}\n# - same: [sex, birth]\n#   within: patient_id\n" in text
+        assert not Schema.from_yaml(text).rules
+        confirmed = (
+            text.replace("# rules:", "rules:").replace("# - same", "- same").replace("#   within", "  within")
+        )
+        assert Schema.from_yaml(confirmed).rules == (Same(("sex", "birth"), "patient_id"),)
 
     def test_none_if_they_differ_or_few_keys_could_tell(self):
         df = _visits()
         df.loc[df.index[-1], "sex"] = "x"
         df.loc[df["patient_id"].duplicated(keep=False).to_numpy().nonzero()[0][0], "birth"] = pd.Timestamp(0)
-        assert not propose(df).schema.rules
+        assert not propose(df).rules
         rare = _visits().assign(sex="f", birth=pd.Timestamp(0))
         rare.loc[rare["patient_id"] == "P001", "sex"] = "m"
-        assert not propose(rare).schema.rules
+        assert not propose(rare).rules
 
     def test_an_unsaid_rule_is_told_by_a_check(self):
         key = Identifier(name="patient_id", pattern="P{:03d}", recurrence=True)
         (line,) = losses_in(_visits()[["patient_id", "sex", "birth", "weight"]], Schema([key]))
         assert "rows that share a key are no more related than others" in line
         assert line.endswith("Remedy: a rule, {same: [sex, birth], within: patient_id}")
-        assert not list(losses_in(_visits().drop(columns="site"), propose(_visits()).schema.replace([key])))
+        declared = Schema([key], rules=[Same(("sex", "birth"), "patient_id")])
+        assert not list(losses_in(_visits().drop(columns="site"), declared))
+
+
+class TestMomentsThatLieClose:
+    @staticmethod
+    def stays(days, least=0):
+        rng = np.random.default_rng(0)
+        admit = pd.Timestamp("2021-01-01") + pd.to_timedelta(rng.integers(0, 1_000, N), unit="D")
+        left = admit + pd.to_timedelta(rng.integers(least, days, N), unit="D")
+        return pd.DataFrame({"left": left, "ward": rng.choice(list("ab"), N), "admit": admit})
+
+    def test_become_rules_that_somebody_has_to_confirm(self):
+        drafted = propose(self.stays(9))
+        assert [each.rule for each in drafted.rules] == [Near("left", "admit"), Inequality("admit", "left")]
+        assert not drafted.schema.rules
+        assert "# - {column: left, near: admit}\n" in drafted.to_yaml()
+
+    def test_in_a_csv_too(self):
+        df = self.stays(9).astype(str)
+        drafted = propose(df, untyped_text=True)
+        assert [each.rule for each in drafted.rules] == [Near("left", "admit"), Inequality("admit", "left")]
+
+    def test_without_an_order_that_some_row_breaks(self):
+        assert [each.rule for each in propose(self.stays(9, -2)).rules] == [Near("left", "admit")]
+
+    def test_others_do_not(self):
+        assert not propose(self.stays(400)).rules
+        assert not propose(self.stays(9).iloc[:40]).rules
 
 
 def _text(*cells):
