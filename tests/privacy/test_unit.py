@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import math
+from dataclasses import replace
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,7 +15,7 @@ from scipy import stats
 from tabgan import TabGAN
 from tabgan.errors import DataError, SchemaError
 from tabgan.privacy.doors import contributions
-from tabgan.privacy.doors.contributions import bound_contributions, units_of
+from tabgan.privacy.doors.contributions import BoundedTable, bound_contributions, units_of
 from tabgan.privacy.doors.measure import Measurer
 from tabgan.privacy.doors.mechanisms import discover, threshold_for
 from tabgan.privacy.doors.release import release_table
@@ -23,6 +24,8 @@ from tabgan.privacy.filter import ENTITY_FACT, PrivacyFilter
 from tabgan.privacy.plan import make_plan
 from tabgan.privacy.unit import ROW, PrivacyUnit
 from tabgan.schema import Boolean, Categorical, Identifier, Numeric, Schema
+from tabgan.table.partitions import FrameParts
+from tabgan.table.spooled import spooled
 
 SECRET = "Zanzibar-4711"
 CATEGORIES = tuple(f"c{i}" for i in range(300))
@@ -41,6 +44,16 @@ def visits(sizes: list[int], seed: int = 0) -> pd.DataFrame:
 
 def at_most(max_rows: int) -> PrivacyUnit:
     return PrivacyUnit("key", max_rows)
+
+
+def bound_in_parts(df: pd.DataFrame, unit: PrivacyUnit) -> BoundedTable:
+    """Return what is kept of a table that is read in parts of a few hundred rows, as one frame."""
+    with spooled(FrameParts(df, 701), Schema(entity=unit.entity, max_rows=unit.max_rows)) as copied:
+        table = bound_contributions(copied, unit)
+        return replace(table, df=table.df.frame(list(df)))
+
+
+WAYS = pytest.mark.parametrize("bound", [bound_contributions, bound_in_parts], ids=["memory", "parts"])
 
 
 class TestPrivacyUnit:
@@ -109,15 +122,17 @@ class TestWhoseRowsTheyAre:
 
 
 class TestBound:
-    def test_no_entity_keeps_more_than_its_share_and_none_less_than_it_can(self):
+    @WAYS
+    def test_no_entity_keeps_more_than_its_share_and_none_less_than_it_can(self, bound):
         sizes = [1, 2, 3, 4, 50, 7]
-        table = bound_contributions(visits(sizes), at_most(3))
+        table = bound(visits(sizes), at_most(3))
         kept = table.df.groupby("key").size()
         assert {key: int(n) for key, n in kept.items()} == {f"p{i}": min(n, 3) for i, n in enumerate(sizes)}
         assert table.n_units == len(sizes)
 
-    def test_units_are_numbered_as_the_kept_rows_are(self):
-        table = bound_contributions(visits([5, 1, 4, 4]), at_most(2))
+    @WAYS
+    def test_units_are_numbered_as_the_kept_rows_are(self, bound):
+        table = bound(visits([5, 1, 4, 4]), at_most(2))
         assert len(table.units) == len(table.df)
         assert sorted(set(table.units.tolist())) == list(range(table.n_units))
         assert (table.df.groupby("key")["visit"].size() <= 2).all()
@@ -170,39 +185,57 @@ def choices_of(df: pd.DataFrame, keys: set[str]) -> list[tuple[int, ...]]:
 
 @pytest.mark.fresh_noise
 class TestChance:
-    """An entity keeps any of its rows with equal chance, whoever else is there."""
+    """An entity keeps any of its rows with equal chance, wherever they stand and whoever else is there."""
 
     SIZES = [6] * 3_000
+
+    def visits(self, sizes: list[int]) -> pd.DataFrame:
+        """Return the rows in the order of the visits: chance that is missed cannot come from the table's order."""
+        return visits(sizes).sort_values("visit", kind="stable").reset_index(drop=True)
 
     def keys(self, n: int) -> set[str]:
         return {f"p{i}" for i in range(n)}
 
-    def test_every_choice_of_an_entitys_rows_is_as_likely(self):
-        table = bound_contributions(visits(self.SIZES), at_most(2))
+    @WAYS
+    def test_every_choice_of_an_entitys_rows_is_as_likely(self, bound):
+        table = bound(self.visits(self.SIZES), at_most(2))
         assert are_uniform(choices_of(table.df, self.keys(3_000)), 6, 2)
 
     def test_the_check_of_chance_fails_without_any(self):
         """Negative controls: the first rows of the table, and choices that take turns."""
-        first = visits(self.SIZES).sort_values("visit").groupby("key").head(2)
+        first = self.visits(self.SIZES).groupby("key").head(2)
         assert not are_uniform(choices_of(first, self.keys(3_000)), 6, 2)
         assert not are_uniform([*itertools.combinations(range(6), 2)] * 200, 6, 2)
 
     def test_a_bias_of_a_fifth_would_be_found(self):
-        table = bound_contributions(visits(self.SIZES), at_most(2))
+        table = bound_contributions(self.visits(self.SIZES), at_most(2))
         biased = [
             (0, 1) if i % 5 == 0 else choice
             for i, choice in enumerate(choices_of(table.df, self.keys(3_000)))
         ]
         assert not are_uniform(biased, 6, 2)
 
+    @WAYS
     @pytest.mark.parametrize("whale", [1, 20_000])
-    def test_one_entity_more_changes_no_others_chances(self, whale):
-        df = visits([*self.SIZES[:1_500], whale])
-        with_whale = bound_contributions(df, at_most(2))
-        without = bound_contributions(df[df["key"] != "p1500"], at_most(2))
+    def test_one_entity_more_changes_no_others_chances(self, whale, bound):
+        df = self.visits([*self.SIZES[:1_500], whale])
+        with_whale = bound(df, at_most(2))
+        without = bound(df[df["key"] != "p1500"], at_most(2))
         for table in (with_whale, without):
             assert are_uniform(choices_of(table.df, self.keys(1_500)), 6, 2)
         assert int((with_whale.df["key"] == "p1500").sum()) == min(whale, 2)
+
+    @pytest.mark.parametrize("seed", range(8))
+    def test_with_the_same_lots_parts_keep_the_rows_that_memory_keeps(self, monkeypatch, seed):
+        """The first row's entity, which is the first unit, has more rows than it may keep, as others have."""
+        df, kept = visits([9, *[1, 2, 3, 5, 8] * 150], seed), []
+        df = pd.concat([df[df["key"] == "p0"].tail(1), df]).reset_index(drop=True)
+        for bound in (bound_contributions, bound_in_parts):
+            lots = SimpleNamespace(token_bytes=np.random.default_rng(seed).bytes)
+            monkeypatch.setattr(contributions, "secrets", lots)
+            kept.append(bound(df.assign(place=range(len(df))), at_most(3)).df)
+        pd.testing.assert_frame_equal(*kept)
+        assert kept[0].groupby("key").size()["p0"] == 3
 
     @pytest.mark.parametrize("gone", ["p0", "p1", "p\0", "p\0 1"])
     def test_with_the_same_lots_one_entity_less_changes_no_others_rows(self, monkeypatch, gone):
