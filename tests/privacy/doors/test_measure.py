@@ -291,7 +291,7 @@ def test_scores_have_the_noise_of_a_sensitivity_that_rounding_may_add_to(monkeyp
         measure.mechanisms, "noisy_vector", lambda values, noise: seen.append(noise) or values
     )
     measurer().scores([release(10.0, sensitivity=2.0)], lambda: np.array([1.5]))
-    assert seen == [20.0 * mechanisms.ROUNDING]
+    assert seen == [20.0 * (1 + 1 / mechanisms.GRID)]
 
 
 @pytest.mark.fresh_noise
