@@ -615,6 +615,19 @@ class TestRareCombinations:
         assert (first.city == "0-large").mean() > 0.95  # the one released city of it
         assert sample.city[sample.state == "S1"].eq("other (not released)").all()
 
+    @pytest.mark.parametrize("columns", [("city", "state"), ("state", "city")])
+    def test_a_sample_with_labels_is_fitted_again(self, few_rows, thin, columns):
+        """Its labels were released as values, which no schema takes: the fit ended with its budget spent."""
+        first = thin.sample(3_000, random_state=3)
+        assert first.city.eq("other (not released)").mean() > 0.4
+        rules = [FixedCombinations(columns)]
+        again = TabGAN(20.0, schema=Schema(rules=rules), random_state=0).fit(first)
+        second = again.sample(3_000, random_state=3)
+        assert "other (not released)" not in again.schema_["city"].listed
+        shares = [df.state.value_counts(normalize=True) for df in (first, second)]
+        assert shares[0].sub(shares[1], fill_value=0).abs().sum() / 2 < 0.12
+        assert second.city[second.state == "S1"].eq("other (not released)").all()
+
     def test_a_label_is_judged_by_the_other_columns(self, cities):
         rules, columns = [FixedCombinations(("city", "state"))], draft_schema(cities).columns
         rows = pd.DataFrame(

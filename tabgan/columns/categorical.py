@@ -181,7 +181,7 @@ class Categorical(Column):
             values, drawn for each cell: ``{"pattern": "[A-Z][0-9]{2}"}`` or ``{"list": ["x", "y"]}``. ``None``
             stands for a category of their own where the label is of the categories' type and the dtype holds it, and
             the categories have no order; else for the listed ones.
-        unreleased_label: The category that stands for pooled values in a sample; none of ``categories``.
+        unreleased_label: The category that stands for pooled values in a sample; where it does, none of ``categories``.
     """
 
     kind: Literal["categorical"] = "categorical"
@@ -205,12 +205,7 @@ class Categorical(Column):
                 raise ValueError("categories: expected finite numbers. A missing value is not a category.")
             if len({(isinstance(value, bool), value) for value in self.categories}) < len(self.categories):
                 raise ValueError("categories: expected each value once; 1 and 1.0 are one value.")
-            if (
-                self.tail is None
-                and self.unreleased != "redistribute"
-                and self.unknown == "other"
-                and self._lists_label()
-            ):
+            if self.other_label is not None and self.unknown == "other" and self._lists_label():
                 raise ValueError(
                     f"unreleased_label: expected none of the categories, got {self.unreleased_label!r}. Name "
                     "another, or set unreleased: redistribute."

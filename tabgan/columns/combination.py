@@ -9,6 +9,7 @@ the columns that stay keep their distribution. No one declares such a column: ru
 from __future__ import annotations
 
 import copy
+import datetime as dt
 import json
 from collections.abc import Iterable, Sequence
 from functools import lru_cache
@@ -28,6 +29,9 @@ KeptPositions = tuple[int, ...]
 
 #: A gap in place of a value, which no cell can be.
 GAP: dict[str, object] = {}
+
+#: The cell of a row without a combination that may be released: no schema can list a date as a category.
+BROKEN = dt.date.min
 
 #: Most levels of coarser combinations that are looked for.
 MOST_LEVELS = 3
@@ -65,6 +69,10 @@ def stand_in(column: Column) -> object:
     if pd.api.types.is_bool_dtype(dtype) and not has_range(column):
         return False
     return 0 if has_range(column) or pd.api.types.is_numeric_dtype(dtype) else "unknown"
+
+
+def _is(value: object, label: object) -> bool:
+    return value == label and isinstance(value, bool) == isinstance(label, bool)
 
 
 @lru_cache(maxsize=64)
@@ -121,14 +129,15 @@ class Combination(Categorical):
 
     Attributes:
         domains: For each column the declared values, as a category's text holds them; ``None`` for open ones.
-        labelled: For each column true if a label can stand for a value that was not released.
+        labels: For each column the label that can stand for a value that was not released; ``None`` where none can.
+            A row with one among its values has no whole combination: in a sample, a label is such a value.
         levels: Columns that coarser combinations keep, in the order in which these were looked for.
         stand_ins: For each column a value that stands for those that were not released, where nothing was.
     """
 
     kind: Literal["combination"] = "combination"  # type: ignore[assignment]
     domains: tuple[tuple[object, ...] | None, ...]
-    labelled: tuple[bool, ...]
+    labels: tuple[object, ...]
     levels: tuple[KeptPositions, ...] = ()
     stand_ins: tuple[object, ...] = ()
     unreleased: Literal["redistribute"] = "redistribute"
@@ -148,18 +157,18 @@ class Combination(Categorical):
     def cells(self, series: pd.Series) -> list[object]:
         """Return ``(rows,)`` combinations, each as the finest one that is listed, or of the last level."""
         cells, known = super().cells(series), {}
-        if not self.levels:
-            return cells
         listed, choices = set(self.listed), self.choices
         for text in {cell for cell in cells if isinstance(cell, str)} - listed:
             row = json.loads(text)
-            coarse = [coarsened(row, level) for level in self.levels]
-            last = coarse[-1] if coarse[-1] in choices or self._can_show(self.levels[-1]) else text
-            known[text] = next((each for each in coarse if each in listed), last)
+            pooled = {j for j, label in enumerate(self.labels) if label is not None and _is(row[j], label)}
+            whole = BROKEN if pooled else text
+            coarse = [whole if pooled & set(level) else coarsened(row, level) for level in self.levels]
+            can_show = bool(coarse) and (coarse[-1] in choices or self._can_show(self.levels[-1]))
+            known[text] = next((each for each in coarse if each in listed), coarse[-1] if can_show else whole)
         return [known.get(cell, cell) if isinstance(cell, str) else cell for cell in cells]
 
     def _can_show(self, level: KeptPositions) -> bool:
-        return all(self.labelled[j] for j in range(len(self.labelled)) if j not in level)
+        return all(label is not None for j, label in enumerate(self.labels) if j not in level)
 
     def coarser(self) -> Self | None:
         """Return the column that finds combinations of fewer columns, coarser with each call."""
@@ -200,7 +209,7 @@ class Combination(Categorical):
     @property
     def unreleased_as(self) -> Literal["other", "missing", "redistribute"]:
         """The form of rows without any released combination: labels, where all levels were looked for."""
-        is_told = all(self.labelled) and 0 < len(self.levels) >= len(self._planned())
+        is_told = None not in self.labels and 0 < len(self.levels) >= len(self._planned())
         return "other" if is_told else "redistribute"
 
     @property

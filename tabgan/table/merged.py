@@ -6,7 +6,6 @@ so that it is counted with the values that were not released.
 
 from __future__ import annotations
 
-import datetime as dt
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
@@ -19,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns import Categorical, Column
-from tabgan.columns.combination import GAP, Combination, stand_in, written
+from tabgan.columns.combination import BROKEN, GAP, Combination, stand_in, written
 from tabgan.columns.curve import SIDE
 from tabgan.columns.encoder import MISSING, can_hold_missing
 from tabgan.columns.keys import typed, value_of
@@ -29,9 +28,6 @@ from tabgan.columns.values import floats
 from tabgan.rules import FixedCombinations, Geo, OneOf
 from tabgan.rules.groups import is_marked, marks_of
 from tabgan.rules.rule import place_of_value, values_of
-
-#: The cell of a row that breaks the rule: no schema can list a date as a category.
-BROKEN = dt.date.min
 
 Described = Mapping[str, Column]
 
@@ -135,7 +131,7 @@ class MergedCombination(Merged):
                 dtype="object",
                 nullable=None if self._can_miss(described) else False,
                 domains=tuple(map(_declared, members)),
-                labelled=tuple(map(_has_label, members)),
+                labels=tuple(map(_label, members)),
                 stand_ins=tuple(map(stand_in, members)),
             )
         rows = [
@@ -342,8 +338,8 @@ def _declared(column: Column) -> tuple[Any, ...] | None:
     return (*(value_of(key) for key in typed(column.listed)), *([None] if may_miss else []))
 
 
-def _has_label(column: Column) -> bool:
-    return column.has_categories and getattr(column, "other_label", None) is not None
+def _label(column: Column) -> object:
+    return column.other_label if column.has_categories else None
 
 
 def _distinct(series: pd.Series, column: Column) -> tuple[np.ndarray, list[Any]]:

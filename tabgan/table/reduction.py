@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns import Categorical, Column, Duration, Numeric, column_of_dtype
+from tabgan.columns.combination import BROKEN
 from tabgan.columns.encoder import missing_value
 from tabgan.columns.kind import read_text
 from tabgan.columns.lattice import has_range
@@ -28,7 +29,7 @@ from tabgan.rules.judging import check_together, in_order, named
 from tabgan.rules.same import shared_columns
 from tabgan.schema import Schema
 from tabgan.table.differences import Difference, differences_of
-from tabgan.table.merged import BROKEN, Merged, merged_of
+from tabgan.table.merged import Merged, merged_of
 
 
 @dataclass(frozen=True)

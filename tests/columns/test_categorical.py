@@ -66,6 +66,8 @@ class TestUnreleased:
             Categorical(name="a", categories=("x", "rest"), unreleased_label="rest")
         Categorical(name="a", categories=("x", "rest"), unreleased_label="rest", unreleased="redistribute")
         Categorical(name="a", categories=("x", "rest"), unreleased_label="rest", unknown="error")
+        Categorical(name="a", categories=("x", "rest"), unreleased_label="rest", unreleased="missing")
+        Categorical(name="a", categories=("x", "rest"), unreleased_label="rest", ordered=True)
 
     @pytest.mark.parametrize(
         "column",

@@ -7,13 +7,13 @@ import pandas as pd
 import pytest
 
 from tabgan.columns import Boolean, Numeric
-from tabgan.columns.combination import Combination, stand_in
+from tabgan.columns.combination import BROKEN, Combination, stand_in
 
 LISTED = ('["BY", "Ulm"]', '["BY", "Bonn"]', '["BY", {}]', '["NW", {}]')
 
 
 def column(**changes: object) -> Combination:
-    given = {"domains": (None, None), "labelled": (True, True), "levels": ((0,),), "categories": LISTED}
+    given = {"domains": (None, None), "labels": ("others", "others"), "levels": ((0,),), "categories": LISTED}
     return Combination(name="state & city", dtype="object", **{**given, **changes})
 
 
@@ -28,8 +28,20 @@ def test_a_row_is_in_its_finest_combination():
 
 
 def test_a_combination_that_nothing_could_show_stays_whole():
-    unlabelled = column(labelled=(True, False), categories=LISTED[:2])
+    unlabelled = column(labels=("others", None), categories=LISTED[:2])
     assert cells(unlabelled, '["BY", "Hof"]', '["SH", "Kiel"]') == ['["BY", {}]', '["SH", "Kiel"]']
+
+
+def test_a_row_with_a_label_among_its_values_has_no_whole_combination():
+    """A label in a table, as in another model's sample, stands for no value: it is pooled, and the others count."""
+    rows = '["BY", "others"]', '["others", "Ulm"]', '["others", "others"]', '["BY", "Others"]', '["BY", true]'
+    assert cells(column(levels=(), categories=()), *rows) == [BROKEN, BROKEN, BROKEN, *rows[3:]]
+    assert cells(column(), *rows) == ['["BY", {}]', BROKEN, BROKEN, '["BY", {}]', '["BY", {}]']
+    assert cells(column(levels=((0,), (1,))), *rows[:2]) == ['["BY", {}]', '[{}, "Ulm"]']
+    plain = column(labels=(None, None), levels=(), categories=())
+    assert cells(plain, *rows) == list(rows)
+    ones = column(labels=(None, 1), levels=(), categories=())
+    assert cells(ones, '["BY", true]', '["BY", 1]') == ['["BY", true]', BROKEN]
 
 
 def test_a_coarser_one_shows_whole_ones_each_as_often_and_a_label_without_any():
@@ -65,7 +77,7 @@ def test_a_condition_leaves_the_part_of_a_coarser_one_that_meets_it():
     ],
 )
 def test_columns_of_few_values_are_kept_the_longest(listed, domains, levels):
-    looked = column(categories=listed, domains=domains, labelled=(True,) * len(domains), levels=())
+    looked = column(categories=listed, domains=domains, labels=("others",) * len(domains), levels=())
     found = []
     while (looked := looked.coarser()) is not None:
         found.append(looked.levels[-1])
@@ -81,7 +93,7 @@ def test_declared_values_are_listed_without_a_look():
 def test_rows_of_nothing_show_labels_once_all_was_looked_for():
     assert column().other_label is None
     assert column(levels=((0,), (1,))).other_label == "[{}, {}]"
-    assert column(levels=((0,), (1,)), labelled=(True, False)).other_label is None
+    assert column(levels=((0,), (1,)), labels=("others", None)).other_label is None
 
 
 def test_no_public_word_is_a_combination():

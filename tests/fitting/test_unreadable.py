@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
+from tabgan.columns.categorical import OTHER_LABEL
 from tabgan.errors import DataError, TabGANError, UnexpectedError
 from tabgan.fitting import fit as fitting
 from tabgan.schema import Boolean, Categorical, Datetime, Duration, Identifier, Numeric, Schema, Text, Time
@@ -161,6 +162,30 @@ def test_a_column_with_a_far_moment_is_learnt(name):
     rows = COLUMNS[name].iloc[np.arange(N_ROWS) % 2].reset_index(drop=True)
     model = TabGAN(5.0, adversary_share=0.0, random_state=0).fit(pd.DataFrame({"a": rows}))
     assert model.schema_["a"].kind == "datetime"
+
+
+@pytest.mark.parametrize(
+    "form",
+    [
+        {},
+        {"unreleased": "other"},
+        {"unreleased": "missing"},
+        {"unreleased": "redistribute"},
+        {"unreleased": {"list": ["q", "r"]}},
+        {"ordered": True},
+    ],
+    ids=str,
+)
+def test_a_category_that_is_the_label_of_others_stops_no_fit(form):
+    """Pitfall 35: a table may be a model's sample. Where no cell shows the label, it is a category like others."""
+    rows = _objects("x", "y", OTHER_LABEL).iloc[np.arange(N_ROWS) % 3].reset_index(drop=True)
+    column = Categorical(name="a", **form)
+    model = TabGAN(20.0, schema=Schema([column]), adversary_share=0.0, random_state=0)
+    shares = model.fit(pd.DataFrame({"a": rows})).sample(N_ROWS)["a"].value_counts(normalize=True)
+    assert (OTHER_LABEL in model.schema_["a"].listed) == (
+        column.unreleased_as != "other" or column.tail is not None
+    )
+    assert shares[["x", "y", OTHER_LABEL]].to_numpy() == pytest.approx(1 / 3, abs=0.15)
 
 
 @pytest.mark.parametrize("error", [KeyError(SECRET), UnicodeEncodeError("utf-8", SECRET, 0, 1, SECRET)])

@@ -852,7 +852,7 @@ class TestDiscoveries:
     def coarser(self, door, declared=None):
         """Pairs of a town and a number are found without their numbers."""
         column = Combination(
-            name="pair", dtype="object", categories=(), domains=(declared, None), labelled=(True, True)
+            name="pair", dtype="object", categories=(), domains=(declared, None), labels=("?", "?")
         )
         first = ReleasedColumn(column.encoder(), np.array([0, np.nan]), 1.0)
         found = door.find_coarser(first, door.plan.noise_multiplier("rare", 1), len(door.rows))
