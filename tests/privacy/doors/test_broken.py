@@ -126,3 +126,19 @@ def test_a_refused_charge_reads_no_row():
     """A negative control of the former: with room, the same call reads them."""
     with pytest.raises(AttributeError):
         count_broken(NO_ROWS, [ORDER], measurer(1.0))
+
+
+def test_an_answer_that_an_interruption_lost_is_not_charged_again():
+    """Pitfall 25: its charge stays spent, and the resumed fit goes on without the numbers; no row is read for them."""
+    plan, past = make_plan(1.0, 1e-6), []
+    book = SimpleNamespace(
+        past=past, doubtful=(), write=lambda call, lines: past.append((call, tuple(lines)))
+    )
+
+    def asked() -> Measurer:
+        return Measurer(PrivacyFilter(plan, book))
+
+    with pytest.raises(AttributeError):
+        count_broken(NO_ROWS, [ORDER], asked())
+    assert count_broken(NO_ROWS, [ORDER], asked()) is None
+    assert [len(lines) for _, lines in past] == [1]

@@ -1,6 +1,7 @@
 """Door 1b: which pairs are measured, with how much noise, and that the total is what was left."""
 
 import math
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -300,6 +301,20 @@ class TestPlaces:
                 measurer,
             )
         assert [entry.what for entry in measurer.privacy_filter.entries] == [PLACES]
+
+    def test_tables_that_an_interruption_lost_are_not_charged_again(self):
+        """Pitfall 25: their charge stays spent, and the resumed fit goes on without them."""
+        plan, past = make_plan(1.0, 1e-6), []
+        book = SimpleNamespace(past=past, doubtful=(), write=lambda call, lines: past.append((call, lines)))
+
+        def stopped(*_):
+            raise KeyboardInterrupt
+
+        rows = (table(9), table(9))
+        with pytest.raises(KeyboardInterrupt):
+            measure_places([("a", stopped)], (2, 2), rows, Measurer(PrivacyFilter(plan, book)))
+        assert measure_places([("a", stopped)], (2, 2), rows, Measurer(PrivacyFilter(plan, book))) is None
+        assert [len(lines) for _, lines in past] == [1]
 
     def test_a_plan_that_cannot_pay_reads_no_row(self, monkeypatch):
         monkeypatch.setattr(mechanisms, "noisy_vector", lambda *_: pytest.fail("counted without a charge"))
