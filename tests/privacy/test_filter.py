@@ -197,6 +197,17 @@ def test_a_missing_privacy_parameter_is_an_error_on_load(field):
         PrivacyStatement.from_dict(data)
 
 
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("epsilon", 1.0), ("delta", 1e-6), ("epsilon_spent", 0.5), ("is_private", True), ("is_private", 0)],
+)
+def test_a_statement_without_privacy_that_promises_some_is_refused(field, value):
+    data = PrivacyFilter(make_plan(None, 1e-6)).statement().to_dict()
+    assert not PrivacyStatement.from_dict(data).is_private
+    with pytest.raises(PrivacyError, match="the file is damaged"):
+        PrivacyStatement.from_dict({**data, field: value})
+
+
 @pytest.mark.parametrize("field", ["noise_multiplier", "sensitivity", "sample_rate", "steps", "delta"])
 def test_an_entry_that_lacks_a_parameter_is_an_error_on_load(field):
     """Pitfall 24."""

@@ -525,6 +525,14 @@ class TestRareCategories:
         town = rare + ["Ulm"] * (8_000 - len(rare))
         return pd.DataFrame({"town": town} | {f"x{i}": np.arange(8_000) % 3 for i in range(9)})
 
+    @staticmethod
+    def _takes_its_part(closer, ledger, df):
+        """Fail unless the only closer look has all of the room for such looks, and no more."""
+        stage = ledger.plan.noise_multiplier("rare", 1)
+        room = ledger.plan.room_for_looks(len(df), len(df.columns))
+        assert (stage / closer.noise_multiplier) ** 2 == pytest.approx(room, rel=0.02)
+        assert room > 1.2
+
     def test_saves_what_the_first_one_lost(self):
         released, ledger = release(self._table(190, 40), epsilon=1.0)
         (town,) = (c for c in released.columns if c.encoder.name == "town")
@@ -533,6 +541,7 @@ class TestRareCategories:
         assert closer.what == "rare categories"
         assert closer.noise_stddev < 0.5 * first.noise_stddev
         assert closer.delta == first.delta
+        self._takes_its_part(closer, ledger, self._table(190, 40))
         assert len(town.encoder.categories) >= 35
         assert town.noise_stddev == closer.noise_stddev
         rare = [
@@ -555,6 +564,7 @@ class TestRareCategories:
         assert (closer.what, closer.columns) == (TOGETHER, ("town", "street"))
         assert closer.delta == first.delta + other.delta
         assert closer.noise_stddev < 0.4 * first.noise_stddev
+        self._takes_its_part(closer, ledger, df)
         for name, few, n_each in (("town", 13, 190), ("street", 13, 190)):
             (column,) = (c for c in released.columns if c.encoder.name == name)
             rare = [n for v, n in zip(column.encoder.categories, column.counts[1:], strict=False) if " " in v]
