@@ -192,13 +192,18 @@ class TestAFit:
         sample = fitted.sample(500)
         assert sample["left"][sample["admit"].isna()].isna().all()
 
-    def test_both_editions_of_a_report_have_the_column(self, few_rows, few_steps, few_trees):
+    def test_both_editions_of_a_report_have_the_column(self, few_rows, few_steps, few_trees, tmp_path):
         fitted = TabGAN(20.0, schema=NEAR, random_state=0, adversary_share=0.0).fit(visits(900))
         report = fitted.evaluate(visits(300, 1), visits(300, 2), synthetic=fitted.sample(300))
         shareable = report.shareable.data.evaluation
         (own,) = (column for column in shareable.columns if column.name == "left")
         assert own.missing_real == pytest.approx(0.1, abs=0.05)
         assert report.data.evaluation["rules"].value == 1.0
+        pages = [each.to_html(tmp_path / "page.html").read_text() for each in (report, report.shareable)]
+        assert ["Computed in a sample: nothing of it was released." in page for page in pages] == [
+            False,
+            True,
+        ]
 
 
 ZONE = visits(60).assign(left=visits(60)["left"].dt.tz_localize("UTC"))

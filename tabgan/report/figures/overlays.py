@@ -68,6 +68,12 @@ class Histogram:
     missing: Counts
     unreadable: Counts
 
+    @property
+    def has_real(self) -> bool:
+        """True if anything is known of the original; a shareable edition knows nothing of computed columns."""
+        own = [self.missing, self.unreadable, *(each.counts for each in self.bins)]
+        return any(counts.real for counts in own)
+
 
 @dataclass(frozen=True)
 class Bar:
