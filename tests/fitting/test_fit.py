@@ -549,6 +549,24 @@ def test_a_part_of_the_table_is_the_same_part_when_it_goes_on(path, folder, monk
     model().fit(df.iloc[:1_200], ledger=path, checkpoint=folder, source_table=df)
 
 
+@pytest.mark.parametrize(
+    ("cell", "schema", "message"),
+    [
+        (["a list"], TARGET, "Column 'town'"),
+        (None, Schema(target="member", entity="town", max_rows=500), "entity has missing values"),
+    ],
+)
+def test_a_source_table_that_no_fit_can_read_is_refused_before_anything_is_charged(
+    path, cell, schema, message
+):
+    """Pitfall 35: also where the part of it that is fitted could be read."""
+    df = table()
+    df.at[1_400, "town"] = cell
+    with pytest.raises(DataError, match=message):
+        model(schema=schema).fit(df.iloc[:1_200], ledger=path, source_table=df)
+    assert not path.exists()
+
+
 def test_no_value_of_a_person_stops_a_fit_that_has_begun(path, folder, monkeypatch, no_sync):
     """The whole table is checked first, not what chance has left of it: the choice is made anew when a fit goes on."""
     df = pd.concat([table(), table().tail(1).assign(income=np.inf)], ignore_index=True)

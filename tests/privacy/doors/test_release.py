@@ -516,6 +516,20 @@ class TestUnseenPrecision:
         assert "may hide" not in text
 
 
+@pytest.mark.parametrize(
+    "column",
+    [Numeric(name="a", dtype="int64", decimals=0), Numeric(name="a", dtype="float64")],
+    ids=lambda c: c.dtype,
+)
+def test_a_value_beyond_the_edges_counts_in_the_cell_at_the_end(column):
+    """Each row is in one cell, as is charged, however far off it lies."""
+    df = pd.DataFrame({"a": np.array([-9_000, 0, 1, 4, 6, 9_000], dtype=column.dtype)})
+    plan = make_plan(1.0, 1e-6)
+    door = _Door(rows_of(df), plan, Measurer(PrivacyFilter(plan)), untyped_text=False)
+    edges = np.array([0, 2, 4, 6], dtype=np.int64 if column.dtype == "int64" else np.float64)
+    assert door._over(column, edges).tolist() == [3, 0, 3]
+
+
 class TestRareCategories:
     """A closer discovery, where released numbers say that many rows are in none of the categories."""
 

@@ -461,6 +461,21 @@ def test_a_ledger_that_another_process_starts_meanwhile_gives_its_key(path):
         begin(path, "f4", table=TABLE.iloc[:2])
 
 
+def test_a_ledger_of_another_unit_that_another_process_starts_meanwhile_is_refused(path):
+    """The unit was compared before there was a ledger: once more under the lock."""
+    entity, before = replace(PLAN, unit=PrivacyUnit("patient", 4)), []
+
+    def digest(key):
+        if not before:
+            begin(path, "f1")
+            before.append(path.read_bytes())
+        return digest_of()(key)
+
+    with pytest.raises(LedgerError, match=r"protects one row; this fit would protect one entity \(patient\)"):
+        LedgerFile(path).begin("f2", entity, LedgerConfig(path), digest)
+    assert [path.read_bytes()] == before
+
+
 def test_a_fit_that_began_before_is_held_against_its_own_table_and_not_put_down_again(path):
     begin(path, "f1")
     before = path.read_bytes()
