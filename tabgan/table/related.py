@@ -70,7 +70,8 @@ class Related:
             known = shown.copy()
             known[-1] |= other.encoder.has_other  # values that were not released have stretches, too
             own = np.ix_(values, known)
-            weights[own] = _together(table[own], noise_stddev, _are_single(number.encoder))
+            are_single, stand_for_others = _are_single(number.encoder)
+            weights[own] = _together(table[own], noise_stddev, are_single, stand_for_others)
             shown[-1] |= encoder.shows_other
             weights[:, ~shown] = 0.0
         if number.encoder.is_nullable and shown.any():
@@ -160,21 +161,29 @@ def _with_label(encoder: ColumnEncoder) -> ColumnEncoder:
     return encoder.showing_other()
 
 
-def _are_single(encoder: ColumnEncoder) -> np.ndarray:
-    """Return ``(values,)`` true for cells that hold a single value."""
+def _are_single(encoder: ColumnEncoder) -> tuple[np.ndarray, np.ndarray]:
+    """Return ``(values,)`` true for cells that show a single value, and for those that hold others beside it."""
     if not is_on_lattice(encoder):
-        return np.ones(encoder.n_values, dtype=bool)
-    return ~encoder.is_wide
+        return np.ones(encoder.n_values, dtype=bool), np.zeros(encoder.n_values, dtype=bool)
+    return ~encoder.is_wide, np.diff(encoder.edges) > 1
 
 
-def _together(table: np.ndarray, noise_stddev: float, are_single: np.ndarray) -> np.ndarray:
-    """Return ``(values, values)`` weights of the cells that go together, 0 for others."""
+def _together(
+    table: np.ndarray, noise_stddev: float, are_single: np.ndarray, stand_for_others: np.ndarray
+) -> np.ndarray:
+    """Return ``(values, values)`` weights of the cells that go together, 0 for others.
+
+    A value that stands for others, which were not released, goes with what clearly goes with its cell; not next to a
+    cut, nor with two values: its rows may be those of the others.
+    """
     clear = (np.sqrt(2.0 * np.log(max(table.size, 2))) + 1.0) * noise_stddev
     stretches = _stretches(table, noise_stddev)
     value = stretches.argmax(axis=1)
     is_cut = np.zeros(len(value), dtype=bool)
     is_cut[1:] |= np.diff(value) != 0
     is_cut[:-1] |= np.diff(value) != 0
+    is_mixed = is_cut | ((table > clear).sum(axis=1) > 1)
+    are_single = are_single & ~(stand_for_others & is_mixed)
     outside = ~stretches & ~(is_cut & ~are_single)[:, None]  # a cell of several numbers may hold the cut
     rows, common = table.sum(), table.sum() - table.sum(axis=0).max()
     noise = noise_stddev * np.sqrt(outside.sum())

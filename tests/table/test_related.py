@@ -157,3 +157,20 @@ def test_nothing_known_changes_nothing():
         )
         == rows
     )
+
+
+@pytest.mark.parametrize("shift", range(1, 8))
+def test_a_number_that_stands_for_others_across_a_cut_is_in_doubt(shift):
+    """Of ages that many have, 62 stands for 61 to 68; rows of 65 and more say nothing about 62."""
+    edges = np.unique([0, *range(10, 65 - shift), *range(72 - shift, 101)])
+    encoder = AGE.lattice_encoder(edges)
+    encoder.exact = np.where(np.diff(edges) > 1, edges[:-1] + 1.0, edges[:-1])
+    cells = np.arange(encoder.n_cells)
+    column = CodedColumn(encoder, cells, np.ones(encoder.n_cells), (cells > 0) & (cells <= encoder.n_values))
+    whole = counts()
+    table = np.vstack([whole[:1], np.add.reduceat(whole[1:101], edges[:-1]), whole[101:]])
+    found = Related.of(column, GROUPS, table * 50, 25.0)
+    at = 1 + int(np.searchsorted(edges, 64 - shift))
+    assert edges[at] - edges[at - 1] == 8
+    assert set(np.flatnonzero(found.weights[at])) <= {2}
+    assert (found.weights[at - 1].argmax(), found.weights[at + 1].argmax()) == (2, 3)
