@@ -493,9 +493,8 @@ class TestPlaces:
         assert charged == {"town", "lat & lon"}
         sample, df = model.sample(2_000), towns(2_000)
         assert sample.lat.between(45.5, 48.5).mean() + sample.lat.isna().mean() == pytest.approx(1, abs=0.01)
-        assert sample.groupby("town").lat.median().to_numpy() == pytest.approx(
-            df.groupby("town").lat.median().to_numpy(), abs=0.15
-        )
+        medians = [each.groupby("town").lat.median()[list("abcd")].to_numpy() for each in (sample, df)]
+        assert medians[0] == pytest.approx(medians[1], abs=0.15)  # noise may list a word as a fifth town
         values = model.marginals().query("column_1 == 'lat & lon' and column_2.isna()").value_1.dropna()
         assert values.str.contains(" to ").any()
 
