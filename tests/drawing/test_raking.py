@@ -9,7 +9,9 @@ import pytest
 from tabgan.drawing import raking
 from tabgan.drawing.raking import Margin, Raked, raked, rounded
 from tabgan.drawing.rows import EFFECTIVE
-from tabgan.errors import DataError
+from tabgan.errors import ConfigError, DataError
+from tabgan.schema import Schema
+from tabgan.synthesizer import TabGAN
 from tabgan.table.conditions import Between, Condition
 
 SHARES = {"in": {True: 0.7, False: 0.3}, "c8": {"u": 0.6, "v": 0.3}, "sex": {"f": 0.5, "m": 0.5}}
@@ -105,6 +107,17 @@ def test_made_up_columns_are_refused(model):
         DataError, match="column 'key' is an identifier, which is generated and cannot be fixed"
     ):
         model.sample(5, proportions={"key": {"1": 0.5}, "sex": {"f": 0.5}})
+
+
+def test_columns_that_are_filled_row_by_row_have_shares_alone():
+    """Missing cells of made-up names are modelled, and the names are not."""
+    df = pd.DataFrame({"name": ["Ann", None] * 150, "b": np.arange(300) % 3})
+    schema = Schema([{"name": "name", "kind": "pii", "provider": "first_name", "nullable": True}])
+    model = TabGAN(None, schema=schema, adversary_share=0.0, random_state=0).fit(df)
+    shares = {"name": [{"value": None, "share": 0.3}]}
+    assert model.sample(20, proportions=shares)["name"].isna().sum() == 6
+    with pytest.raises(ConfigError, match="column 'name': its values are made up, row by row"):
+        model.sample(20, proportions=shares | {"b": {0: 0.5}})
 
 
 def test_raking_by_hand():
