@@ -108,7 +108,9 @@ def test_codes_of_several_cells():
     schema = Schema(
         [
             Numeric(name="n", bounds=(0, 5), decimals=0, dtype="Int64"),
-            Categorical(name="c", categories=("x", "y", "z"), dtype="object", nullable=False),
+            Categorical(
+                name="c", categories=("x", "y", "z"), dtype="object", nullable=False, unreleased_label="rest"
+            ),
         ]
     )
     codes = [np.array([0, 1, 1, 2, 2, 2, 3]), np.array([0, 0, 1, 1, 2])]
@@ -121,7 +123,7 @@ def test_codes_of_several_cells():
     counts = np.arange(12.0).reshape(4, 3) - 1
     frame = marginals_frame([Marginal((0, 1), counts, 6.0)], TableEncoder(schema, columns), privacy)
     assert frame["value_1"].tolist() == [v for v in (None, "0 to 1", "2 to 4", "5") for _ in range(3)]
-    assert frame["value_2"].tolist() == ["x", '["y", "z"]', "other (not released)"] * 4
+    assert frame["value_2"].tolist() == ["x", '["y", "z"]', "rest"] * 4
     assert frame["count"].tolist() == list(range(-1, 11))
     assert (frame["noise_stddev"] == 6).all()
     assert (frame["release"] == TWO_WAY).all()
