@@ -700,9 +700,11 @@ class TestNumbersAndTheirGroups:
     def test_both_columns_keep_their_distribution(self, people_of_ages, aged):
         sample = aged.sample(4_000, random_state=0)
         (rule,) = aged.schema_.rules
+        is_kept = rule.keeps(sample, {c.name: c for c in aged.schema_}, [people_of_ages])
+        assert is_kept[sample.age.isin(people_of_ages.age)].all()
         assert (
-            rule.keeps(sample, {c.name: c for c in aged.schema_}, [people_of_ages]).mean() > 0.99
-        )  # ages that none has
+            is_kept.mean() > 0.9
+        )  # ages that none has, beyond the largest among them where noise fills a cell
         assert ((sample.age < 25) == (sample.group == "young")).all()
         assert ((sample.age >= 60) == (sample.group == "old")).all()
         shares = [df.group.value_counts(normalize=True) for df in (people_of_ages, sample)]

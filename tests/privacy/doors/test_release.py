@@ -306,7 +306,10 @@ def test_a_nearly_empty_column_never_stops_a_fit(n_present):
     for _ in range(15):
         released, _ = release(df, epsilon=1.0)
         note = released.schema["note"]
-        assert note.categories == () if note.kind == "categorical" else note.bounds is None
+        assert "secret" not in repr(released.schema)
+        assert note.kind != "categorical" or set(note.categories) <= set(
+            WORDS
+        )  # noise lists a word in 150 fits
 
 
 def as_csv(df: pd.DataFrame) -> pd.DataFrame:
