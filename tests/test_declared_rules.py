@@ -238,6 +238,12 @@ class TestUniqueness:
         assert (sample.y == "a").sum() == 40
         assert not sample[sample.y.notna()].duplicated(["x", "y"]).any()
 
+    def test_holds_among_completed_rows(self, model):
+        """Of 15 rows with the same letter, first draws meet in one of its 20 numbers."""
+        whole = model.complete(pd.DataFrame({"y": ["a"] * 15}), random_state=0)
+        assert whole.y.eq("a").all()
+        assert whole.x.is_unique
+
     @pytest.mark.family
     def test_holds_across_files_and_a_resumed_sample_is_the_same(self, model, monkeypatch, tmp_path):
         monkeypatch.setattr("tabgan.drawing.stream.CHUNK", 40)
