@@ -6,6 +6,7 @@ import copy
 import math
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 import pandas as pd
 import torch
@@ -99,11 +100,12 @@ def _related(
 ) -> tuple[MeasuredTable, list[Relation]]:
     """Return a table whose samples keep orders and formulas that few rows can break, and all such relations."""
     n_rows = measured.released.n_rows
-    relations = open_relations(measured.encoder, pairs, n_rows)
+    noise_of = partial(measurer.privacy_filter.plan.noise_stddev, "found")
+    relations = open_relations(measured.encoder, pairs, n_rows, noise_of)
     if not relations:
         return measured, []
     broken = count_broken(measured, relations, measurer, "found") or [math.inf] * len(relations)
-    noise = measurer.privacy_filter.plan.noise_stddev("found", len(in_questions(relations)))
+    noise = noise_of(len(in_questions(relations)))
     kept = kept_relations(relations, broken, noise, n_rows)
     say_undecided(undecided_relations(relations, broken, noise, n_rows))
     rules = [each.rule for each in kept if each.allowed is None]

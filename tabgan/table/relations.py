@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 import logging
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from keyword import iskeyword
 from typing import Protocol, cast
@@ -31,8 +31,10 @@ from tabgan.table.codes import TableEncoder
 logger = logging.getLogger(__name__)
 
 #: The most relations of each form: more of them share the noise of one stage. A fit holds few against the rows:
-#: formulas by names, sums, dependences and orders, and so many in all.
+#: formulas by names, sums, dependences and pairs of columns in an order, and so many in all. It holds more such pairs,
+#: as of a day's prices, if the noise of all stays below a share of the rows.
 MOST, MOST_FORMULAS, MOST_SUMS, MOST_DEPENDENCES, MOST_ORDERS, MOST_IN_ALL = 8, 5, 2, 4, 4, 8
+MOST_CLEAR_ORDERS, _CLEAR = 16, 0.01
 
 #: An order is of interest if at least this share of the rows that have both numbers breaks it by chance, and that of
 #: all rows.
@@ -278,8 +280,17 @@ def _may_determine(
     return False
 
 
-def open_relations(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
-    """Return the few relations of columns that names and measured pairs suggest most and that no rule declares."""
+def open_relations(
+    encoder: TableEncoder, pairs: Sequence[Table], n_rows: float, noise_of: Callable[[int], float]
+) -> list[Relation]:
+    """Return the few relations of columns that names and measured pairs suggest most and that no rule declares.
+
+    Args:
+        encoder: Of the table.
+        pairs: Measured pairs of its columns.
+        n_rows: Noisy number of rows.
+        noise_of: Standard deviation of the noise of a count of rows, by the number of questions that are asked.
+    """
     placed = {column.encoder.name: (i, column) for i, column in _own(encoder)}
     sums, dependences = _sums(encoder, pairs, n_rows), _dependences(encoder, pairs, n_rows)
     orders = [
@@ -292,8 +303,10 @@ def open_relations(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float)
         *_open(encoder, sums, MOST_SUMS),
         *_open(encoder, dependences, MOST_DEPENDENCES),
     ]
-    orders = orders[:MOST_ORDERS]
-    return [*found[: MOST_IN_ALL - len(orders)], *itertools.chain(*orders)]
+    found = found[: MOST_IN_ALL - min(len(orders), MOST_ORDERS)]
+    more = range(MOST_CLEAR_ORDERS, MOST_ORDERS, -1)
+    are_clear = (number for number in more if noise_of(len(found) + number) <= _CLEAR * n_rows)
+    return [*found, *itertools.chain(*orders[: next(are_clear, MOST_ORDERS)])]
 
 
 def _named(encoder: TableEncoder) -> list[Relation]:

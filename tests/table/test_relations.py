@@ -199,6 +199,27 @@ def test_an_order_of_a_column_that_is_mostly_missing_is_of_interest():
     assert not (rows["speed"] > rows["gust"]).any()
 
 
+class TestPrices:
+    """Prices of a day have more orders than four, and noisy tables show few of them."""
+
+    @staticmethod
+    def days(n=12_000) -> pd.DataFrame:
+        rng = np.random.default_rng(0)
+        close = np.exp(4.0 + np.cumsum(rng.normal(0.0002, 0.01, n))).round(2)
+        opened = (np.append(100.0, close[:-1]) * np.exp(rng.normal(0, 0.002, n))).round(2)
+        high = (np.maximum(opened, close) * np.exp(rng.gamma(2.0, 0.003, n))).round(2)
+        low = (np.minimum(opened, close) * np.exp(-rng.gamma(2.0, 0.003, n))).round(2)
+        return pd.DataFrame({"open": opened, "high": high, "low": low, "close": close, "adj_close": close})
+
+    def test_keep_all_their_orders_and_a_copy_stays_one(self):
+        df = self.days()
+        rows = TabGAN(1.0, random_state=0).fit(df).sample(4_000)
+        for low, high in (("low", "open"), ("low", "close"), ("open", "high"), ("close", "high")):
+            assert (df[low] <= df[high]).all()
+            assert (rows[low] > rows[high]).mean() < 0.01
+        assert (rows["close"] == rows["adj_close"]).all()
+
+
 class TestCloseMoments:
     """Two moments in the same codes: the time between them goes with nothing else."""
 
