@@ -7,7 +7,7 @@ of the first row, and, given the shared columns, that of the rest of it.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pandas as pd
@@ -213,13 +213,16 @@ class SampledKeys:
         Raises:
             DataError: none is found, and a rule of uniqueness rules out the first row's values.
         """
+        origin = replace(
+            whole, inner=whole.inner[self.source.fitted.encoder.shared_inner], table=whole.table[[]]
+        )
         lacking, tables, rows = np.arange(len(key)), [], []
         tries = 1
         for _ in range(ROUNDS):
             if not len(lacking):
                 break
             asked = np.repeat(lacking, tries)
-            found, is_kept = self._tried(whole.taken(key[asked]))
+            found, is_kept = self._tried(origin.taken(key[asked]))
             kept = np.flatnonzero(is_kept)
             own, at = np.unique(asked[kept], return_index=True)
             tables.append(found.take(kept[at]))
