@@ -192,6 +192,29 @@ class TestAFit:
         sample = fitted.sample(500)
         assert sample["left"][sample["admit"].isna()].isna().all()
 
+    @pytest.mark.filterwarnings("error")
+    @pytest.mark.parametrize(
+        ("dtype", "odd"),
+        [
+            ("uint64", (0, 2**64 - 1)),
+            ("int64", (-(2**63), 2**63 - 1)),
+            ("Int64", (None, 2**63 - 1)),
+            ("float64", (1e308, -1e308)),
+            ("float32", (3.4e38, -3.4e38)),
+            ("datetime64[ns]", (pd.Timestamp.min, pd.Timestamp.max)),
+            ("timedelta64[ns]", (pd.Timedelta.max, pd.Timedelta.min)),
+        ],
+    )
+    def test_cells_that_lie_as_far_apart_as_can_be_end_no_fit_and_warn_of_nothing(self, few_rows, dtype, odd):
+        """An error, or a warning, would tell that a row has them."""
+        times = {"datetime64[ns]": pd.Timestamp("2020"), "timedelta64[ns]": pd.Timedelta("1 days")}
+        usual = [times.get(dtype, 5)] * 198
+        one, other = (pd.Series(pd.array([*cells, *usual], dtype=dtype)) for cells in (odd, odd[::-1]))
+        df = pd.DataFrame({"one": one, "other": other}).astype(dtype)
+        schema = Schema(rules=[Near("other", "one")])
+        sample = TabGAN(30.0, schema=schema, random_state=0, adversary_share=0.0).fit(df).sample(20)
+        assert sample.dtypes.to_dict() == df.dtypes.to_dict()
+
     def test_both_editions_of_a_report_have_the_column(self, few_rows, few_steps, few_trees, tmp_path):
         fitted = TabGAN(20.0, schema=NEAR, random_state=0, adversary_share=0.0).fit(visits(900))
         report = fitted.evaluate(visits(300, 1), visits(300, 2), synthetic=fitted.sample(300))

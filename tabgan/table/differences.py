@@ -14,7 +14,7 @@ import pandas as pd
 
 from tabgan.columns import Column, Duration, Numeric
 from tabgan.columns.encoder import can_hold_missing
-from tabgan.columns.lattice import has_range
+from tabgan.columns.lattice import LIMIT, has_range
 from tabgan.rules import Inequality, Near, Rule
 from tabgan.rules.expressions import Expression
 from tabgan.rules.formula import completed_by
@@ -85,7 +85,8 @@ class Difference:
             found[np.isnan(distance)] = np.timedelta64("NaT", "ns")
             return pd.Series(found, name=self.name)
         column = described.get(self.name) or self.column(described)
-        cells = pd.Series(np.round(distance, _DECIMALS), name=self.name)
+        with np.errstate(all="ignore"):
+            cells = pd.Series(np.round(np.clip(distance, 1 - LIMIT, LIMIT - 1), _DECIMALS), name=self.name)
         return cells.round().astype("Int64") if column.dtype == "Int64" else cells
 
     def values(self, columns: Mapping[str, pd.Series], described: Mapping[str, Column]) -> np.ndarray:
