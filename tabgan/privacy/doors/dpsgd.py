@@ -119,8 +119,8 @@ class PrivateSteps:
         PrivacyError: the plan of a private filter has another run than ``run``; no row is read.
 
     References:
-        Abadi et al. (2016), *Deep Learning with Differential Privacy*, Algorithm 1. Li, Tramer, Liang & Hashimoto
-        (2022), *Large Language Models Can Be Strong Differentially Private Learners*, on ghost clipping.
+        Abadi et al. (2016), *Deep Learning with Differential Privacy*, Algorithm 1.
+        Li et al. (2022), *Large Language Models Can Be Strong Differentially Private Learners*, on ghost clipping.
     """
 
     def __init__(
