@@ -134,7 +134,7 @@ class Outermost:
             counts[self.high : min(last, self.stop) + 1],
         )
         return tuple(  # type: ignore[return-value]
-            rows is not None and len(cells) > 0 and bool(rows.lacking(cells, noise_stddev)[-1] > TAIL)
+            rows is not None and len(cells) > 0 and bool(rows.lacking(cells, noise_stddev)[-1] > SURELY)
             for rows, cells in zip((self.below, self.above), inner, strict=True)
         )
 
@@ -143,7 +143,7 @@ def _n_filled(counts: np.ndarray, noise_stddev: float, rows: RowsOfRange | None)
     """Return the number of cells after the first, up to the end of the clearest run that begins with it, or further."""
     clearest = int(np.argmax(np.cumsum(counts) / np.sqrt(np.arange(1, len(counts) + 1))))
     lacking = np.zeros(len(counts)) if rows is None else rows.lacking(counts, noise_stddev)
-    if lacking[clearest] <= TAIL:
+    if lacking[clearest] <= SURELY:
         return clearest
     enough = np.flatnonzero(lacking[clearest:] <= PERHAPS)
     return clearest + int(enough[0]) if len(enough) else len(counts) - 1
