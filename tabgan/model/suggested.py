@@ -13,13 +13,10 @@ import torch
 
 from tabgan.model.formulas import OPERATIONS, SCALED, SIDE, STEPS, NearFormula, numbers_of, place_of
 from tabgan.table.codes import TableEncoder
-from tabgan.table.placing import columns_of_numbers, numbers_within
+from tabgan.table.placing import MOST_NEAR_FORMULAS, columns_of_numbers, numbers_within
 
 #: Factors between units: powers of ten, and parts of years and hours.
 FACTORS = (1.0, *(10.0**power for power in (-4, -3, -2, -1, 1, 2, 3, 4)), 12.0, 1 / 12, 60.0, 1 / 60)
-
-#: Most formulas of a table: each takes a part of the budget for tables of places.
-MOST_FORMULAS = 4
 
 #: Most columns that are tried for one, those that go most with it; two of them at a time.
 MOST_INPUTS = 6
@@ -63,7 +60,7 @@ def suggested_formulas(
             found += [] if best is None else [(best.apart, position, best)]
     return {
         position: _formula(encoder, columns, position, each, drawn, within)
-        for _, position, each in sorted(found, key=lambda each: each[:2])[:MOST_FORMULAS]
+        for _, position, each in sorted(found, key=lambda each: each[:2])[:MOST_NEAR_FORMULAS]
     }
 
 

@@ -21,7 +21,7 @@ from tabgan.privacy.events import GAIN, GAUSSIAN_THRESHOLD, PLACES, RECURRENCE
 from tabgan.privacy.released import N_ROWS
 from tabgan.schema import Schema
 from tabgan.table.headers import PublicHeader
-from tabgan.table.placing import may_have_places, placed_columns
+from tabgan.table.placing import may_have_places, most_tables
 
 #: The factor of the intervals: measured errors lie within it, see ``benchmarks/plan.py``.
 SPREAD = 1.5
@@ -232,9 +232,9 @@ def _releases(rehearsal: Rehearsal) -> Iterator[PlannedRelease]:
         yield PlannedRelease(GAIN, plan.critics, noise, noise, "public facts")
     encoder = rehearsal.measured.encoder
     if may_have_places(encoder):
-        placed = len(placed_columns(encoder))
-        low, high = plan.noise_stddev("places", 1), plan.noise_stddev("places", placed)
-        yield PlannedRelease(PLACES, placed, low, high, "assumptions")
+        most = most_tables(encoder)
+        low, high = plan.noise_stddev("places", 1), plan.noise_stddev("places", most)
+        yield PlannedRelease(PLACES, most, low, high, "assumptions")
 
 
 def _columns(

@@ -12,6 +12,9 @@ from tabgan.columns.lattice import LatticeEncoder, is_on_lattice
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
 
+#: Most formulas of a table: each takes a part of the budget for tables of places.
+MOST_NEAR_FORMULAS = 4
+
 
 def placed_columns(encoder: TableEncoder) -> list[int]:
     """Return the positions of ordered columns whose values have places within codes; moments with cycles have not."""
@@ -47,6 +50,12 @@ def may_have_places(encoder: TableEncoder) -> bool:
     """Return true if places of a column may follow those of another, or the numbers of two others."""
     placed = placed_columns(encoder)
     return len(placed) > 1 or (len(placed) == 1 and len(columns_of_numbers(encoder)) > 2)
+
+
+def most_tables(encoder: TableEncoder) -> int:
+    """Return the most tables of places of a fit: one a column but the first, and one a formula."""
+    n_placed = len(placed_columns(encoder))
+    return n_placed - 1 + min(n_placed, MOST_NEAR_FORMULAS)
 
 
 def places_of_rows(encoder: TableEncoder, df: pd.DataFrame) -> np.ndarray:

@@ -12,7 +12,7 @@ import torch
 
 from tabgan.model.formulas import DISTANCES, SIDE, STEPS, NearFormula, falling_shares, numbers_of, place_of
 from tabgan.model.generator import Generator
-from tabgan.model.suggested import MOST_FORMULAS, _factor
+from tabgan.model.suggested import MOST_NEAR_FORMULAS, _factor
 from tabgan.model.tallies import SHAPE, tallies_of
 from tabgan.privacy.events import PLACES
 from tabgan.schema import Numeric, Schema
@@ -193,7 +193,7 @@ class TestSuggestions:
             paid = df["months"] * df["price"] * rng.normal(1.0, 0.02, N)
             df[f"paid {i}"] = paid.round(2)
         model = TabGAN(None, random_state=0).fit(df)
-        assert 1 <= len(formulas_of(model)) <= MOST_FORMULAS
+        assert 1 <= len(formulas_of(model)) <= MOST_NEAR_FORMULAS
 
 
 class TestRows:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import replace
 
 import numpy as np
@@ -18,6 +19,7 @@ from tabgan.planning.fitplan import curve_bars, duration
 from tabgan.planning.page import plan_page
 from tabgan.planning.rehearsal import rehearse
 from tabgan.privacy.doors import mechanisms
+from tabgan.privacy.events import PLACES
 from tabgan.table.headers import PublicHeader
 
 
@@ -91,6 +93,22 @@ class TestNoise:
         for key in planned.keys() & charged.keys():
             if key[0] in ("number of rows", "1-way histogram", "dependence score"):
                 assert planned[key] == charged[key], key
+
+    def test_tables_of_places_are_no_more_and_no_noisier_than_planned(self):
+        """A column may have two: one of the columns that push it, and one of a formula."""
+        rng = np.random.default_rng(0)
+        months, price = rng.integers(1, 73, 6_000), rng.uniform(20, 120, 6_000).round(2)
+        df = pd.DataFrame({"months": months, "price": price})
+        df["total"] = (months * price * rng.normal(1, 0.02, 6_000)).round(2)
+        bounds = {"months": (1, 72), "price": (20, 120), "total": (15, 9_500)}
+        schema = Schema([Numeric(name=n, bounds=b, decimals=2 * (n != "months")) for n, b in bounds.items()])
+        model = TabGAN(epsilon=8.0, schema=schema, random_state=0)
+        (planned,) = (r for r in model.plan(df, 6_000, is_brief=True).releases if r.what == PLACES)
+        charged = [each for each in model.fit(df).privacy_.entries if each.what == PLACES]
+        tables = Counter(each.columns for each in charged)
+        assert max(tables.values()) == 2
+        assert len(charged) <= planned.releases == 5
+        assert all(planned.noise_low <= each.noise_stddev <= planned.noise_high for each in charged)
 
     def test_the_adversary_is_the_plans(self, people, declared, plan):
         fitted = TabGAN(epsilon=2.0, schema=declared)._request(list(people), False).plan
