@@ -116,11 +116,11 @@ def test_a_private_job_without_a_checkpoint_is_not_run_again_by_itself(nodes, fo
 
 
 def test_an_interrupt_ends_the_jobs(nodes, folder):
-    rows = pd.read_csv("people.csv").sample(400_000, replace=True, random_state=0)
-    more = {f"town_{i}": rows["town"].to_numpy()[::-1] for i in range(6)}
+    rows = pd.read_csv("people.csv").sample(40_000, replace=True, random_state=0)
+    more = {f"town_{i}": rows["town"].sample(frac=1, random_state=i).to_numpy() for i in range(60)}
     rows.assign(**more).to_csv(
         "people.csv", index=False
-    )  # seconds from the first release to the last: it ends between
+    )  # many seconds lie between its first release and its last
 
     class Impatient(Watcher):
         def started(self, job):
