@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from tabgan import Formula, Inequality, Near, TabGAN
+from tabgan import FixedCombinations, Formula, Inequality, Near, TabGAN
 from tabgan.drawing import kept
 from tabgan.errors import DataError, SchemaError
 from tabgan.model import loglinear
@@ -156,6 +156,20 @@ class TestConditionsAndCompletions:
         with pytest.raises(DataError, match="The distance of 'left' from 'admit': 1 given cells"):
             model.complete(rows)
         assert model.complete(rows, unknown="ignore")["left"].item() == rows["left"].item()
+
+    def test_what_is_led_keeps_its_bounds_and_its_combinations(self, few_rows):
+        rng = np.random.default_rng(0)
+        low = rng.choice([100, 400, 700], 900)
+        df = pd.DataFrame(
+            {"low": low, "name": np.array(list("abc"))[low // 300], "high": low + rng.integers(0, 9, 900)}
+        )
+        rows = pd.DataFrame({"high": [100, 101, 405, 707] * 20})
+        near, bounded = Near("high", "low"), [Numeric(name="low", bounds=(100, 700))]
+        model = TabGAN(None, schema=Schema(bounded, rules=[near]), random_state=0).fit(df)
+        assert model.complete(rows)["low"].between(100, 700).all()
+        tied = Schema(rules=[near, FixedCombinations(("low", "name"))])
+        whole = TabGAN(None, schema=tied, random_state=0).fit(df).complete(rows)
+        assert set(zip(whole["low"], whole["name"], strict=True)) <= set(zip(low, df["name"], strict=True))
 
     def test_given_cells_that_break_the_order_are_an_error(self, model):
         rows = pd.DataFrame({"admit": [pd.Timestamp("2021-02-02")], "left": [pd.Timestamp("2021-02-01")]})
