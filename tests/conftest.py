@@ -421,6 +421,17 @@ def people() -> pd.DataFrame:
     return df
 
 
+@pytest.fixture(scope="module")
+def few_rows():
+    """Fit on few drawn rows, where it matters that a fit runs, and not how well."""
+    from tabgan.model import loglinear
+
+    with pytest.MonkeyPatch.context() as patch:
+        for name, value in {"POOL": 1_024, "MIN_POOL": 512, "FRESH": 512, "ITERATIONS": 10}.items():
+            patch.setattr(loglinear, name, value)
+        yield
+
+
 @pytest.fixture
 def few_steps(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the steps of an evaluation that take long, where they are not asked for."""

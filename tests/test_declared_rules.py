@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from tabgan import TabGAN
 from tabgan.errors import ConfigError, DataError, SchemaError
-from tabgan.model import loglinear
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.rules import (
@@ -74,15 +73,6 @@ def table(n: int, seed: int = 0) -> pd.DataFrame:
     for i, name in enumerate(("red", "green", "blue")):
         df[name] = (colour == i) if name == "red" else (colour == i).astype("int8")
     return df
-
-
-@pytest.fixture(scope="module")
-def few_rows():
-    """Fit on few drawn rows, where it matters that a fit runs, and not how well."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"POOL": 1_024, "MIN_POOL": 512, "FRESH": 512, "ITERATIONS": 10}.items():
-            patch.setattr(loglinear, name, value)
-        yield
 
 
 @pytest.mark.parametrize("dtype", ["float64", "float32"])

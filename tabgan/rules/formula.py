@@ -17,7 +17,7 @@ from tabgan.columns import Column
 from tabgan.columns.lattice import has_range
 from tabgan.errors import ConfigError
 from tabgan.rules.expressions import Expression
-from tabgan.rules.rule import Rule, one_name
+from tabgan.rules.rule import Rule, check_written, one_name
 
 #: Error of a computed number that is a rounding error: a share of it, and of one in a column of short floats.
 _CLOSE, _CLOSE_SHORT = 1e-9, 2e-7
@@ -66,11 +66,6 @@ class Formula(Rule):
         return Expression.of(self.equals)
 
     @property
-    def changes(self) -> str:
-        """The column that is computed."""
-        return self.column
-
-    @property
     def computes(self) -> str:
         """The column that is computed."""
         return self.column
@@ -110,11 +105,7 @@ class Formula(Rule):
         column = described[self.column]
         if not has_range(column):  # has been checked
             return
-        if not column.is_writable:
-            raise ConfigError(
-                f"{where}.column: {self.column!r} has a format, so its precision has to be declared: "
-                f"{column.precision.key}."
-            )
+        check_written(self.column, column, where)
         low, high = self.expression.ends(described)
         bounds = column.domain().bounds
         if bounds is not None and (low - column.step > bounds[1] or high + column.step < bounds[0]):

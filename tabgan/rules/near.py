@@ -13,7 +13,7 @@ from tabgan.columns import Column
 from tabgan.columns.lattice import has_range
 from tabgan.columns.timeofday import Time
 from tabgan.errors import ConfigError
-from tabgan.rules.rule import Rule, no_column, one_name
+from tabgan.rules.rule import Rule, check_written, no_column, one_name
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,6 @@ class Near(Rule):
             raise ConfigError(f"near: expected another column than {self.column!r}, got itself.")
 
     @property
-    def changes(self) -> str:
-        """The column that is computed."""
-        return self.column
-
-    @property
     def computes(self) -> str:
         """The column that is computed."""
         return self.column
@@ -85,12 +80,7 @@ class Near(Rule):
             )
 
     def check_domain(self, described: Mapping[str, Column], where: str) -> None:
-        column = described[self.column]
-        if has_range(column) and not column.is_writable:
-            raise ConfigError(
-                f"{where}.column: {self.column!r} has a format, so its precision has to be declared: "
-                f"{column.precision.key}."
-            )
+        check_written(self.column, described[self.column], where)
 
     def keeps(
         self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()

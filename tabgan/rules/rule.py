@@ -43,7 +43,7 @@ class Rule(ABC):
     @property
     def changes(self) -> str | None:
         """The column that the rule computes or empties; ``None`` if it only restricts."""
-        return None
+        return self.computes
 
     @property
     def computes(self) -> str | None:
@@ -169,6 +169,18 @@ def several_names(key: str, columns: object, least: int) -> tuple[str, ...]:
         some = {1: "one column", 2: "two different columns"}[least]
         raise ConfigError(f"{key}: expected a list of {some} or more, got {shown(columns)}.")
     return names
+
+
+def check_written(name: str, column: Column, where: str) -> None:
+    """Raise unless computed values of a column can be written with what is declared of it.
+
+    Raises:
+        ConfigError: naming the rule's place and the column.
+    """
+    if has_range(column) and not column.is_writable:
+        raise ConfigError(
+            f"{where}.column: {name!r} has a format, so its precision has to be declared: {column.precision.key}."
+        )
 
 
 def one_name(key: str, name: object) -> str:

@@ -18,6 +18,7 @@ from tabgan.columns.lattice import LIMIT, has_range
 from tabgan.rules import Inequality, Near, Rule
 from tabgan.rules.expressions import Expression
 from tabgan.rules.formula import completed_by
+from tabgan.table.merged import free_name
 
 #: Decimals that a distance of numbers keeps: more are rounding errors of a difference.
 _DECIMALS = 9
@@ -118,10 +119,7 @@ def differences_of(rules: Sequence[Rule], names: Collection[str]) -> tuple[Diffe
     found, taken = [], set(names)
     for rule in rules:
         if isinstance(rule, Near):
-            name = f"{rule.column} - {rule.near}"
-            while name in taken:
-                name += "'"
-            taken.add(name)
+            name = free_name(f"{rule.column} - {rule.near}", taken)
             least = 0.0 if (rule.near, rule.column) in below else -np.inf
             most = 0.0 if (rule.column, rule.near) in below else np.inf
             found.append(Difference(name, rule.near, rule.column, (least, most)))

@@ -304,6 +304,14 @@ class MergedPlace(Merged):
         return f"the bounds of {' and '.join(self.members)}"
 
 
+def free_name(name: str, taken: set[str]) -> str:
+    """Return a name with as many apostrophes as it takes to be none of those taken, to which it is added."""
+    while name in taken:
+        name += "'"
+    taken.add(name)
+    return name
+
+
 def merged_of(rules: Sequence[object], names: Sequence[str]) -> tuple[Merged, ...]:
     """Return the columns that rules merge, of a table with these columns."""
     found: list[Merged] = []
@@ -311,10 +319,7 @@ def merged_of(rules: Sequence[object], names: Sequence[str]) -> tuple[Merged, ..
     for rule in rules:
         if isinstance(rule, FixedCombinations | OneOf | Geo):
             members = tuple(rule.sides.values())
-            name = " & ".join(members)
-            while name in taken:
-                name += "'"
-            taken.add(name)
+            name = free_name(" & ".join(members), taken)
             if isinstance(rule, OneOf):
                 found.append(MergedChoice(name, members))
             elif isinstance(rule, Geo):

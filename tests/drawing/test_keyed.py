@@ -15,7 +15,6 @@ from tabgan import Between, TabGAN
 from tabgan.drawing import stream
 from tabgan.drawing.keyed import source_of
 from tabgan.errors import ConfigError, DataError, SchemaError
-from tabgan.model import loglinear
 from tabgan.privacy.filter import PrivacyFilter
 from tabgan.rules import (
     FixedCombinations,
@@ -93,14 +92,6 @@ def table(n_patients: int = 300, seed: int = 0) -> pd.DataFrame:
     for name in ("name", "mail", "doctor", "plate", "note"):
         df[name] = "x"
     return df.assign(patient=[f"P{i:05d}" for i in of_row])
-
-
-@pytest.fixture(scope="module")
-def few_rows():
-    with pytest.MonkeyPatch.context() as patch:
-        for name, value in {"POOL": 1_024, "MIN_POOL": 512, "FRESH": 512, "ITERATIONS": 10}.items():
-            patch.setattr(loglinear, name, value)
-        yield
 
 
 @pytest.fixture(scope="module")
@@ -404,7 +395,7 @@ class TestUniqueness:
 
 
 def test_a_row_that_hardly_any_other_can_follow_repeats_itself(few_rows):
-    """Where no further row is found, which keeps the rules beside the shared values, the first one is shown again."""
+    """The first row is shown again if no further one is found that keeps the rules beside the shared values."""
     rng = np.random.default_rng(0)
     of_row = np.sort(rng.integers(0, 200, 600))
     low = np.where(np.arange(200) < 8, 99, 0)[of_row]

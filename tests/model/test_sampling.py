@@ -114,7 +114,7 @@ class TestRowsThatAreAlike:
             assert is_met.shape == (0,)
 
     def test_pooled_codes_stay_as_they_were_drawn(self):
-        """What was not released is replaced in what is shown: further rows follow the code that was drawn."""
+        """Codes that were not released are replaced where shown: further rows follow the one that was drawn."""
         sampler = CodeSampler(ToyGenerator(), _masks(2, 3, 2), {1: np.array([3.0, 1.0, 0.0])})
         first = sampler.raw_rows(20_000, _rng())
         raw = first[0].clone()
