@@ -76,18 +76,22 @@ def threads_each(n_threads: int) -> Iterator[None]:
                 os.environ[name] = value
 
 
+#: Signals that interrupt a process in its work.
+_INTERRUPTS = (signal.SIGINT, signal.SIGTERM)
+
+
 def hold_interrupts() -> None:
-    """Keep Ctrl-C waiting in this thread, and in processes and threads that it starts.
+    """Keep interrupts waiting in this thread, and in processes and threads that it starts.
 
     A process that loads its libraries meanwhile would end in a traceback of theirs.
     """
-    resource_tracker.ensure_running()  # which lets Ctrl-C through when it starts
+    resource_tracker.ensure_running()  # which lets them through when it starts
     _mask(is_held=True)
 
 
 @contextmanager
 def interruptible() -> Iterator[None]:
-    """Keep Ctrl-C from waiting while this thread works, also one that came before; afterwards it waits again."""
+    """Keep interrupts from waiting while this thread works, also one that came before; afterwards they wait again."""
     try:
         _mask(is_held=False)
         yield
@@ -97,7 +101,19 @@ def interruptible() -> Iterator[None]:
 
 def _mask(*, is_held: bool) -> None:
     if hasattr(signal, "pthread_sigmask"):  # not on Windows
-        signal.pthread_sigmask(signal.SIG_BLOCK if is_held else signal.SIG_UNBLOCK, {signal.SIGINT})
+        signal.pthread_sigmask(signal.SIG_BLOCK if is_held else signal.SIG_UNBLOCK, _INTERRUPTS)
+
+
+def take_interrupts(which: signal.Signals = signal.SIGTERM) -> None:
+    """Have a signal end the work of this process as Ctrl-C does: everything that was charged is recorded.
+
+    Only the main thread takes signals; called in another, this changes nothing.
+
+    Args:
+        which: The signal. A shell has processes in the background ignore SIGINT, and so do all that they start.
+    """
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(which, signal.default_int_handler)
 
 
 def end_quickly() -> None:
@@ -179,9 +195,9 @@ class Worker:
         return answer
 
     def interrupt(self) -> None:
-        """Interrupt the process in its work, as a person at a terminal would."""
+        """Interrupt the process in its work, as a person at a terminal would; it may have been told to ignore those."""
         with suppress(OSError):
-            os.kill(int(self._process.pid or 0), signal.SIGINT)
+            os.kill(int(self._process.pid or 0), signal.SIGTERM)
 
     def end(self) -> None:
         """End the process, once it has answered, or after a while."""
@@ -214,6 +230,7 @@ def _answer(
     """Return an answer to each question, until no more come."""
     end_with(parent)
     end_quickly()
+    take_interrupts()
     prepare(*arguments)
     ends = (EOFError, BrokenPipeError, ConnectionResetError, KeyboardInterrupt)
     with suppress(*ends), interruptible():

@@ -8,6 +8,7 @@ import importlib.metadata
 import logging
 import os
 import secrets
+import signal
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
@@ -16,6 +17,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from tabgan._util.processes import take_interrupts
 from tabgan._util.version import __version__
 from tabgan.errors import ConfigError, DataError, UnexpectedError, is_told, unexpected
 
@@ -109,6 +111,7 @@ def guarded(asked: Mapping[str, str], work: Callable[..., Any], *arguments: Any)
         work: A function of this package.
         *arguments: Its arguments.
     """
+    take_interrupts(signal.SIGINT)  # by which Ray cancels: a node started in the background would ignore it
     try:
         found = versions()
         for name, version in asked.items():

@@ -7,7 +7,6 @@ a release.
 from __future__ import annotations
 
 import logging
-import signal
 import warnings
 from pathlib import Path
 from typing import Annotated, Any
@@ -17,7 +16,7 @@ import typer
 import tabgan
 from tabgan import io
 from tabgan._util.logs import log_to_stderr
-from tabgan._util.processes import end_quickly
+from tabgan._util.processes import end_quickly, take_interrupts
 from tabgan._util.renamed import OldNameWarning
 from tabgan._util.validate import real_in
 from tabgan.cli import options
@@ -73,7 +72,7 @@ app.add_typer(jobs_app, name="jobs")
 
 def main() -> None:
     """Run the command line. A SIGTERM ends it as Ctrl-C does: everything that was charged is recorded."""
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    take_interrupts()
     end_quickly()
     _log_to_stderr()
     app()

@@ -163,8 +163,18 @@ def test_processes_that_cannot_start_fail_their_jobs(folder, monkeypatch):
 
 @pytest.mark.family
 @pytest.mark.slow
-@pytest.mark.parametrize("moment", ["libraries are loaded", "a fit runs"])
-def test_an_interrupt_of_the_command_alone_ends_all_jobs_in_words(folder, moment):
+@pytest.mark.parametrize(
+    ("moment", "by", "given", "to"),
+    [
+        ("libraries are loaded", signal.SIGINT, signal.SIG_DFL, "the command"),
+        ("libraries are loaded", signal.SIGTERM, signal.SIG_DFL, "all"),
+        ("a fit runs", signal.SIGINT, signal.SIG_DFL, "the command"),
+        ("a fit runs", signal.SIGTERM, signal.SIG_IGN, "the command"),
+        ("a fit runs", signal.SIGTERM, signal.SIG_DFL, "all"),
+    ],
+)
+def test_an_interrupt_ends_all_jobs_in_words(folder, moment, by, given, to):
+    # A terminal and a manager of services send it to all processes; a shell has those in the background ignore SIGINT.
     rng = np.random.default_rng(0)
     wide = pd.DataFrame(rng.integers(0, 9, (5_000, 15)), columns=[f"c{i}" for i in range(15)])
     wide.to_csv("people.csv", index=False)
@@ -175,15 +185,15 @@ def test_an_interrupt_of_the_command_alone_ends_all_jobs_in_words(folder, moment
         stdout=subprocess.PIPE,
         text=True,
         env={**os.environ, "PYTHONPATH": str(Path(tabgan.__file__).parents[1])},
-        # a shell has processes in the background ignore it
-        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
+        preexec_fn=lambda: signal.signal(signal.SIGINT, given),
+        start_new_session=True,
     )
     until = Path("log.jsonl" if moment == "libraries are loaded" else "one.ledger")
     while not (until.exists() and until.stat().st_size > 0):
         assert started.poll() is None
         time.sleep(0.01)
     time.sleep(0.5 if moment == "libraries are loaded" else 0.0)  # the line comes before the process
-    started.send_signal(signal.SIGINT)
+    (os.kill if to == "the command" else os.killpg)(started.pid, by)
     said = started.communicate(timeout=120)[1]
     assert started.returncode == 130
     assert "Traceback" not in said

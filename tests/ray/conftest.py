@@ -4,11 +4,23 @@ from __future__ import annotations
 
 import os
 import secrets
+import signal
 import tempfile
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+
+
+@contextmanager
+def in_background():
+    """Start processes as a shell starts them in the background: they ignore SIGINT."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 class Nodes:
@@ -38,7 +50,8 @@ class Nodes:
             if any(raylet.process.poll() is not None for raylet in node.all_processes["raylet"]):
                 self.cluster.remove_node(node, allow_graceful=False)
         while len(self.cluster.worker_nodes) < 3:
-            self.cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
+            with in_background():
+                self.cluster.add_node(num_cpus=1, object_store_memory=80 * 2**20)
 
     def kill_the_one_of(self, name: str) -> None:
         """Kill a node that has a process of this name, and start another in its place."""
