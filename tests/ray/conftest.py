@@ -59,7 +59,10 @@ class Nodes:
         self.fill()
 
     def kill_the_one_with(self, name: str, seconds: float = 240.0) -> None:
-        """Kill the node on which a task of this name runs, as soon as there is one."""
+        """Kill the node on which a task of this name runs, as soon as there is one; on the head, its process alone.
+
+        Ray places what needs no core on the head, too, where a node that was asked for is busy.
+        """
         import psutil
         import ray
 
@@ -70,11 +73,17 @@ class Nodes:
                 for node in self.cluster.worker_nodes
                 for info in node.all_processes["raylet"]
             }
+            heads = {info.process.pid for info in self.cluster.head_node.all_processes["raylet"]}
             for process in psutil.process_iter(["cmdline", "ppid"]):
                 title = " ".join(process.info["cmdline"] or ())
                 seen |= {title} if title.startswith("ray::") else set()
-                if title.startswith(f"ray::{name}") and process.info["ppid"] in raylets:
+                if not title.startswith(f"ray::{name}"):
+                    continue
+                if process.info["ppid"] in raylets:
                     self.cluster.remove_node(raylets[process.info["ppid"]], allow_graceful=False)
+                    return
+                if process.info["ppid"] in heads:
+                    process.kill()
                     return
             time.sleep(0.05)
         alive = [node["NodeID"] for node in ray.nodes() if node["Alive"]]
