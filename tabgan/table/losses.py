@@ -189,11 +189,17 @@ def _without_others(encoder: TableEncoder, n_rows: float) -> Iterator[Loss]:
 
 
 def _of_columns(found: Iterable[Loss], encoder: TableEncoder) -> list[Loss]:
-    """Return losses in which those of distances are told of the columns that lie near others."""
+    """Return losses in which those of distances are told of the columns that lie near others.
+
+    A column that samples compute by a formula that was found loses nothing of its own.
+    """
+    computed = {rule.changes for rule in encoder.found}
     differences = () if encoder.reduction is None else encoder.reduction.differences
     of_name = {each.name: each for each in differences}
     told = []
     for loss in found:
+        if loss.column in computed:
+            continue
         distance = of_name.get(loss.column)
         if distance is not None:
             text = f"of its distance from {distance.near!r}: {loss.text}"

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import itertools
 import logging
+import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -31,10 +32,10 @@ from tabgan.table.codes import TableEncoder
 logger = logging.getLogger(__name__)
 
 #: The most relations of each form: more of them share the noise of one stage. A fit holds few against the rows:
-#: formulas by names, sums, dependences and pairs of columns in an order, and so many in all. It holds more such pairs,
-#: as of a day's prices, if the noise of all stays below a share of the rows.
+#: formulas by names, sums, dependences and pairs of columns in an order, and so many in all. It holds more, as orders
+#: of a day's prices, if the noise of all stays below a share of the rows.
 MOST, MOST_FORMULAS, MOST_SUMS, MOST_DEPENDENCES, MOST_ORDERS, MOST_IN_ALL = 8, 5, 2, 4, 4, 8
-MOST_CLEAR_ORDERS, _CLEAR = 16, 0.01
+MOST_CLEAR_ORDERS, MOST_CLEAR, _CLEAR = 16, 28, 0.01
 
 #: An order is of interest if at least this share of the rows that have both numbers breaks it by chance, and that of
 #: all rows.
@@ -292,31 +293,30 @@ def open_relations(
         noise_of: Standard deviation of the noise of a count of rows, by the number of questions that are asked.
     """
     placed = {column.encoder.name: (i, column) for i, column in _own(encoder)}
-    sums, dependences = _sums(encoder, pairs, n_rows), _dependences(encoder, pairs, n_rows)
     orders = [
         each
         for each in _orders(encoder, pairs, n_rows)
         if _is_open_order(encoder, *(placed[name] for name in each[0].names))
     ]
-    found = [
-        *_open(encoder, _named(encoder), MOST_FORMULAS),
-        *_open(encoder, sums, MOST_SUMS),
-        *_open(encoder, dependences, MOST_DEPENDENCES),
-    ]
+    by_form = (
+        (_named(encoder), MOST_FORMULAS),
+        (_sums(encoder, pairs, n_rows), MOST_SUMS),
+        (_dependences(encoder, pairs, n_rows), MOST_DEPENDENCES),
+    )
+    forms = [([each for each in relations if _is_open(encoder, each)], most) for relations, most in by_form]
+    found = [relation for relations, most in forms for relation in relations[:most]]
     found = found[: MOST_IN_ALL - min(len(orders), MOST_ORDERS)]
-    more = range(MOST_CLEAR_ORDERS, MOST_ORDERS, -1)
-    are_clear = (number for number in more if noise_of(len(found) + number) <= _CLEAR * n_rows)
-    return [*found, *itertools.chain(*orders[: next(are_clear, MOST_ORDERS)])]
+    n_clear = next((n for n in range(MOST_CLEAR, 0, -1) if noise_of(n) <= _CLEAR * n_rows), 0)
+    n_orders = max(min(n_clear - len(found), MOST_CLEAR_ORDERS), MOST_ORDERS)
+    kept = orders[:n_orders]
+    taken = set(map(id, found))
+    others = [each for relations, _ in forms for each in relations if id(each) not in taken]
+    return [*found, *others[: max(n_clear - len(found) - len(kept), 0)], *itertools.chain(*kept)]
 
 
 def _named(encoder: TableEncoder) -> list[Relation]:
     """Return formulas that names of columns suggest."""
     return [*_parts_of_moments(encoder), *_clocks(encoder)]
-
-
-def _open(encoder: TableEncoder, relations: Sequence[Relation], most: int) -> list[Relation]:
-    """Return the first relations whose columns no rule ties."""
-    return [relation for relation in relations if _is_open(encoder, relation)][:most]
 
 
 def _is_open(encoder: TableEncoder, relation: Relation) -> bool:
@@ -483,15 +483,34 @@ def _parts_of_moments(encoder: TableEncoder) -> Iterator[Relation]:
 
 
 def _clocks(encoder: TableEncoder) -> Iterator[Relation]:
-    """Return an iterator over formulas of numbers such as 517 and 2000.25, made of a time's or a date's parts."""
-    numbers = [c.encoder.column for _, c in _own(encoder) if c.encoder.column.quantity == "a number"]
+    """Return an iterator over formulas of numbers such as 517 and 2000.25, made of a time's or a date's parts.
+
+    Of several columns that may be such a number, the one comes first whose mean is nearest in noisy histograms.
+    """
+    means = {c.encoder.name: _mean(c) for _, c in _own(encoder) if c.encoder.column.quantity == "a number"}
+
+    def distance(formula: Formula) -> float:
+        """Return the distance of a column's mean from that of a formula; infinite where one is not known."""
+        parts = {name: np.array([means[name]]) for name in formula.expression.names}
+        off = abs(means[str(formula.column)] - float(formula.expression.values(parts)[0]))
+        return math.inf if math.isnan(off) else off
+
     for parts, named, equals in _IDIOMS:
-        names = [next((c.name for c in numbers if c.name.lower() == part), None) for part in parts]
-        for column in numbers if None not in names else ():
-            if re.search(f"(^|[^a-z])({named})$", column.name.lower()):
-                formula = formula_of(column.name, equals, [str(name) for name in names])
-                if formula is not None:
-                    yield Relation(formula, 1.0)
+        names = [next((name for name in means if name.lower() == part), None) for part in parts]
+        columns = [name for name in means if re.search(f"(^|[^a-z])({named})$", name.lower())]
+        known = names if None not in names else []
+        formulas = (formula_of(name, equals, list(map(str, known))) for name in columns if known)
+        for formula in sorted((each for each in formulas if each is not None), key=distance):
+            yield Relation(formula, 1.0)
+
+
+def _mean(column: CodedColumn) -> float:
+    """Return the mean of a column of numbers, in its noisy histogram; NaN where that does not tell it."""
+    if not is_on_lattice(column.encoder):
+        return math.nan
+    first, last = _places(column)
+    weights = column.weights[1 : 1 + len(first)]
+    return float(weights @ (first + last) / 2 / weights.sum()) if weights.sum() > 0 else math.nan
 
 
 def _sums(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[Relation]:
@@ -500,11 +519,9 @@ def _sums(encoder: TableEncoder, pairs: Sequence[Table], n_rows: float) -> list[
     for position, column in _own(encoder):
         own = column.encoder.column
         if own.quantity == "a number" and is_on_lattice(column.encoder) and column.encoder.n_values > 1:
-            first, last = _places(column)
-            weights = column.weights[1 : 1 + len(first)]
-            if weights.sum() > _PRESENT * n_rows and first[0] >= 0:
-                means[own.name] = float(weights @ (first + last) / 2 / weights.sum())
-                places[own.name] = (position, column)
+            first, _ = _places(column)
+            if column.weights[1 : 1 + len(first)].sum() > _PRESENT * n_rows and first[0] >= 0:
+                means[own.name], places[own.name] = _mean(column), (position, column)
     found = []
     for total, mean in means.items():
         smaller = []

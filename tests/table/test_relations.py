@@ -14,7 +14,7 @@ from tabgan.rules.judging import rules_of
 from tabgan.schema import Schema
 from tabgan.synthesizer import TabGAN
 from tabgan.table.decided import kept_relations, say_undecided, undecided_relations
-from tabgan.table.relations import Relation
+from tabgan.table.relations import MOST_FORMULAS, Relation
 
 N = 4_000
 
@@ -100,6 +100,30 @@ class TestSamples:
         declared = Schema(rules=[Formula("total", "casual + members")])
         found = TabGAN(epsilon=4.0, schema=declared, random_state=0).fit(tied())
         assert [rule.column for rule in found._fitted.encoder.formulas] == ["year"]
+
+
+class TestTimesOfParts:
+    """Of nine columns that are named as times, one is made of the hour and the minute."""
+
+    @staticmethod
+    def table(n: int) -> pd.DataFrame:
+        rng = np.random.default_rng(0)
+        hour, minute = rng.integers(5, 23, n), rng.choice([0, 5, 15, 25, 30, 45, 59], n)
+        others = {f"{name}_time": rng.integers(0, 2_400, n) for name in "abcdefgh"}
+        return pd.DataFrame({**others, "sched_time": hour * 100 + minute, "hour": hour, "minute": minute})
+
+    @pytest.mark.parametrize("n", [4_000, 40_000])  # with few rows noise allows few questions: the likeliest
+    def test_the_one_of_the_nearest_mean_is_asked_first(self, n, caplog):
+        rows = TabGAN(epsilon=2.0, random_state=0).fit(self.table(n)).sample(1_000)
+        assert (rows["sched_time"] == rows["hour"] * 100 + rows["minute"]).all()
+        assert "  sched_time:" not in caplog.text
+
+    def test_more_are_asked_where_noise_allows(self):
+        fits = [TabGAN(2.0, random_state=0).fit(self.table(n)) for n in (2_000, 40_000)]
+        asked = [[each.columns for each in fit.privacy_.entries if each.what == BROKEN] for fit in fits]
+        few, all_of_them = ([names for names in each if {"hour", "minute"} < set(names)] for each in asked)
+        assert len(few) <= MOST_FORMULAS
+        assert len(all_of_them) == 9
 
 
 @pytest.mark.parametrize("epsilon", [3.0, None])
