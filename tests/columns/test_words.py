@@ -24,28 +24,34 @@ def test_every_word_of_a_set_has_one_place():
     ("counts", "words"),
     [
         ({"yes": 900, "no": 110}, {"yes", "no"}),
-        ({"yes": 900, "no": 90}, {"yes"}),  # noise brings up as much, once in thirty
+        ({"yes": 900, "no": 70}, {"yes"}),  # noise brings up as much, once in twelve
         ({"yes": 900, "no": 40}, {"yes"}),
         ({"yes": 900, "No": 120}, {"yes"}),  # written in another way
         ({"f": 1_700, "m": 236}, {"f", "m"}),
         ({"F": 1_700, "M": 110, "T": 70}, {"F", "M"}),  # the more frequent one of two explanations
         ({"high": 500, "low": 500, "medium": 100}, {"high", "low"}),  # a pair that is complete
-        ({"high": 500, "low": 500, "medium": 150}, {"high", "low", "medium"}),
+        ({"high": 500, "low": 500, "medium": 170}, {"high", "low", "medium"}),
         ({"Y": 500, "N": 500, "E": 120}, {"Y", "N"}),  # two letters are not an alphabet, nor a compass
+        ({"N": 900, "Y": 130, "S": 135}, {"N", "Y"}),  # more tables have a Y beside a N than a S
+        ({"N": 900, "S": 120}, {"N"}),
+        ({"N": 900, "S": 200}, {"N", "S"}),
+        ({"a": 600, "b": 500, "c": 300, "d": 300, "n": 140}, {"a", "b", "c", "d"}),  # wards have no letter N
+        ({"a": 600, "b": 500, "c": 300, "d": 300, "e": 140}, {"a", "b", "c", "d", "e"}),
+        ({"no": 700, "yes": 400, "refused": 140}, {"no", "yes"}),
         ({"A": 900, "B": 600, "C": 500, "D": 130}, {"A", "B", "C", "D"}),
         ({"H": 300}, {"H"}),  # for certain, though no set is
         ({"mon": 170, "tue": 160, "wed": 160, "thu": 160, "fri": 160}, {"mon", "tue", "wed", "thu", "fri"}),
-        ({"no": 200}, set()),
+        ({"no": 170}, set()),
         (
-            {"Kenya": 900, "Burkina Faso": 400, "Peru": 300, "Mali": 180},
+            {"Kenya": 900, "Burkina Faso": 400, "Peru": 300, "Mali": 210},
             {"Kenya", "Burkina Faso", "Peru", "Mali"},
         ),
-        ({"Kenya": 900, "Peru": 400, "Mali": 180}, {"Kenya", "Peru"}),  # two names are no list of countries
+        ({"Kenya": 900, "Peru": 400, "Mali": 170}, {"Kenya", "Peru"}),  # two names are no list of countries
         (
             {"El-Salvador": 900, "Puerto-Rico": 400, "Peru": 300, "Hong Kong": 180},
             {"El-Salvador", "Puerto-Rico", "Peru"},
         ),
-        ({"männlich": 700, "weiblich": 120}, {"männlich", "weiblich"}),
+        ({"männlich": 700, "weiblich": 130}, {"männlich", "weiblich"}),
     ],
 )
 def test_words_are_told_by_those_that_occur_with_them(counts, words):
@@ -61,7 +67,7 @@ def test_words_need_less_where_most_of_a_set_occur():
     rng = np.random.default_rng(0)
     names = next(family for family in FAMILIES if "Kenya" in family)
     places = [WORDS.index(name) for name in names]
-    for occurring, least, most_false in ((180, 140, 15), (10, 0, 6)):
+    for occurring, least, most_false in ((180, 120, 8), (10, 0, 2)):
         noisy = rng.normal(0, NOISE, len(WORDS))
         noisy[places[:occurring]] += 2.5 * NOISE
         noisy[places[:3]] += 10 * NOISE
@@ -102,3 +108,19 @@ def test_whole_sets_are_told_from_parts_of_them():
     assert not is_whole_set(("Yes", "no"))
     assert not is_whole_set(("A", "B", "C"))
     assert not is_whole_set((1, 2))
+
+
+@pytest.mark.family
+def test_columns_of_a_few_words_hardly_ever_have_another():
+    """Of answers and wards, one column in ten had another word."""
+    rng = np.random.default_rng(0)
+    columns = [{"N": 900.0, "Y": 200.0}, dict.fromkeys("abcd", 300.0), {"yes": 500.0, "no": 500.0}]
+    n_false = n_lost = 0
+    for column in columns:
+        rows = np.array([column.get(word, 0.0) for word in WORDS])
+        for _ in range(100):
+            is_found = are_found(rows + rng.normal(0, NOISE, len(WORDS)), NOISE)
+            n_false += int(is_found[rows == 0].sum())
+            n_lost += int((~is_found)[rows > 0].sum())
+    assert n_false <= 6
+    assert n_lost <= 15
