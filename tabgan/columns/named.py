@@ -25,25 +25,43 @@ from tabgan.columns.people import Pii
 from tabgan.columns.plaintext import Text
 from tabgan.columns.values import Dtype, dtype_named, is_text, objects
 
+#: Words that stand before a name, a telephone or an address of a person.
+_WHO = (
+    "customer|client|patient|employee|person|people|passenger|driver|member|teacher|student|user|contact|owner|author|"
+    "doctor|physician|nurse|manager|player|guest|tenant|applicant|candidate|respondent|participant|holder|spouse|"
+    "partner|mother|father|parent|child|guardian|voter|officer|agent|seller|buyer|borrower|instructor|coach|resident|"
+    "visitor|subscriber|sender|recipient|beneficiary|beneficial_owner|cust|emp|pat|kunden|patienten"
+)
+_WHERE = "home|work|office|business|private|personal|emergency|primary|secondary|alternate|daytime|evening"
+
+#: First words that say that a column counts or answers, and holds nothing of what it names.
+_COUNTS = re.compile(
+    "^(is|has|have|had|was|were|can|did|does|do|allows?|accepts?|wants?|prefers|needs|opt(ed|_in|_out)?|sent|n|num|"
+    "count|total|mean|avg|share|percent|pct|(number|no|nr|num)_of)_"
+)
+
 #: Names of personal data, by Faker's provider; words are parted by ``_``.
 _PEOPLE = {
-    "email": "e_?mail(_?(addr(ess)?|adresse))?|mail|courriel",
+    "email": "e_?mail(_?(addr(ess)?|adresse))?|(?<!_)mail|courriel",
     "phone_number": (
-        "(tele)?phone(_?(no|nr|number))?|(telefon|handy|mobil|ruf)_?(nr|nummer)|telefon|handy|mobile|cell|fax|tel"
+        "(?<!smart_)(?<!head_)(?<!ear_)(tele)?phone(_?(no|nr|number))?|(telefon|handy|mobil|ruf)_?(nr|nummer)|telefon|"
+        f"((?<!_)|({_WHO}|{_WHERE})_?)(handy|mobile|cell|fax|tel)"
     ),
     "first_name": "(first|given)_?names?|forenames?|fname|vornamen?|prenom",
     "last_name": "(last|family)_?names?|surnames?|lname|nachnamen?|familienname",
-    "user_name": "user_?names?|logins?|nick(_?name)?",
-    "street_address": "street(_?address)?|address(_?line)?(_?1)?|strasse|adresse|addr",
+    "user_name": "user_?names?|login_?names?|(?<!_)logins?|user_?login|nick(_?name)?",
+    "street_address": (
+        "street(_?address)?|(?<!ip_)(?<!mac_)(?<!web_)(?<!wallet_)(?<!memory_)(?<!host_)(?<!server_)"
+        "(address(_?line)?(_?1)?|addr)|strasse|adresse"
+    ),
     "iban": "iban",
     "ssn": "ssn|social_?security(_?(no|nr|number))?",
 }
 
-#: Names of people, where most cells differ: many a column that is called so is short.
-_PERSON_NAME = (
-    "(full|customer|client|patient|employee|person|passenger|driver|member|teacher|student)_?names?"
-)
-_FULL_NAME = f"{_PERSON_NAME}|names?"
+#: Names of people, where most cells differ: many a column that is called so is short. One that is called the name of
+#: something else, such as a team or a file, is not.
+_PERSON_NAME = f"(full|{_WHO})_?names?"
+_FULL_NAME = f"{_PERSON_NAME}|(?<!_)names?"
 
 #: Names of the number of an account, a card, a contract or a person, whose digits are not a quantity.
 _NUMBER = (
@@ -55,7 +73,7 @@ _NUMBER = (
 
 #: Names of text with a form: digits in it are not numbers.
 _FORMED = (
-    "post_?code|postal(_?code)?|postleit_?zahl|zip(_?code)?|plz|(licen[cs]e_?)?plate|kennzeichen|vin|"
+    "post_?code|postal(_?code)?|postleit_?zahl|zip(_?code)?|plz|(licen[cs]e|number|car|vehicle)_?plate|kennzeichen|vin|"
     "serial(_?(no|nr|number))?"
 )
 
@@ -239,6 +257,8 @@ def shortened(column: Column) -> Column:
 
 def _of_text(name: str, words: str) -> Named | None:
     """Return the column of text that a name alone suggests."""
+    if _COUNTS.match(words):
+        return None
     for provider, names in _PEOPLE.items():
         if says(words, names):
             return Named(Pii(name=name, provider=provider), "by its name; made up, never read", False)
@@ -339,6 +359,8 @@ def line_of_name(name: str) -> str | None:
 def line_of_person(name: str) -> str | None:
     """Return the same where a name says that each value is of one person, account or contract; else ``None``."""
     words = words_of(name)
+    if _COUNTS.match(words):
+        return None
     is_person = says(words, f"{_PERSON_NAME}|{_NUMBER}") or any(says(words, one) for one in _PEOPLE.values())
     return line_of_name(name) if is_person else None
 
@@ -351,4 +373,5 @@ def _line(column: Column) -> str:
 
 def says_codes(name: str) -> bool:
     """Return true if a column's name says that its digits are not numbers: of postcodes, telephones, serial numbers."""
-    return says(words_of(name), f"{_FORMED}|{_PEOPLE['phone_number']}|fips(_?code)?")
+    words = words_of(name)
+    return not _COUNTS.match(words) and says(words, f"{_FORMED}|{_PEOPLE['phone_number']}|fips(_?code)?")

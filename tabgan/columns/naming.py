@@ -19,6 +19,12 @@ _CODES = re.compile(
     rf"[a-z]*fips|({_OF}|unit|movie|fam)(_?id)|[a-z0-9]+_(id|cd))$"
 )
 
+#: Last words of names of lengths of time, apart from a unit.
+_LENGTHS = re.compile(
+    r"(^|_)(durations?|time|times|elapsed|runtime|uptime|downtime|length|laps?|split|pace|delay|wait(ing)?|stay|los|age|"
+    r"tenure|zeit|dauer)(_(d|h|hrs?|hours?|m|mins?|minutes?|s|secs?|seconds?|days?))?$"
+)
+
 
 def says_code(name: str) -> bool:
     """Return true if a name says that whole numbers are codes, of which most numbers between two do not exist.
@@ -27,6 +33,15 @@ def says_code(name: str) -> bool:
     (True, True, False)
     """
     return _CODES.search(words_of(name)) is not None
+
+
+def says_length(name: str) -> bool:
+    """Return true if a name may be that of lengths of time.
+
+    >>> says_length("finish_time"), says_length("Dauer"), says_length("title")
+    (True, True, False)
+    """
+    return _LENGTHS.search(words_of(name)) is not None
 
 
 def words_of(name: str) -> str:

@@ -21,7 +21,7 @@ from tabgan.columns.encoder import MISSING, ColumnEncoder
 from tabgan.columns.kind import Column, is_text_dtype
 from tabgan.columns.lattice import is_on_lattice
 from tabgan.columns.named import line_of_name
-from tabgan.columns.naming import says_code
+from tabgan.columns.naming import says_code, says_length
 from tabgan.columns.recurring import recurring
 from tabgan.columns.vote import Verdict
 from tabgan.rules.same import shared_key
@@ -415,9 +415,10 @@ def _line_of_text(column: Column, kind: LossKind) -> str:
     line = f"{key}: {column.saving_line}"
     if kind == "unreleased":
         return line
+    duration = ", {kind: duration} for lengths of time such as 38:31:00" if says_length(column.name) else ""
     return (
-        f"{key}: {{kind: identifier}} if it is a key, {{kind: text}} if the form of its cells is enough, "
-        f"{{kind: duration}} for lengths of time such as 38:31:00, else {line}"
+        f"{key}: {{kind: identifier}} if it is a key, {{kind: text}} if the form of its cells is enough{duration}, "
+        f"else {line}"
     )
 
 

@@ -58,9 +58,14 @@ def test_categories_that_were_not_released(unreleased, said):
         ("PLZ", "{kind: text}"),
         ("patient_id", "{kind: identifier}"),
         (
-            "Blutdruck",
+            "title",
+            "{kind: identifier} if it is a key, {kind: text} if the form of its cells is enough, else title: "
+            "{kind: categorical, categories: [...]}",
+        ),
+        (
+            "finish_time",
             "{kind: identifier} if it is a key, {kind: text} if the form of its cells is enough, "
-            "{kind: duration} for lengths of time such as 38:31:00, else Blutdruck: "
+            "{kind: duration} for lengths of time such as 38:31:00, else finish_time: "
             "{kind: categorical, categories: [...]}",
         ),
     ],
