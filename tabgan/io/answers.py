@@ -69,8 +69,11 @@ class AnswerForm:
 
     @classmethod
     def of_schema(cls, kind: Answer, schema: pa.Schema) -> AnswerForm:
-        """Return the form of samples of a table with an Arrow schema."""
-        known = {name: str(type_) for name, type_ in zip(schema.names, schema.types, strict=True)}
+        """Return the form of samples of a table with an Arrow schema.
+
+        Numbers of a dictionary are as wide as its values are many, and these are those of the rows: the width is none.
+        """
+        known = {name: _name_of(type_) for name, type_ in zip(schema.names, schema.types, strict=True)}
         return cls(kind, {name: text for name, text in known.items() if _type_of(text) is not None})
 
     @classmethod
@@ -164,6 +167,13 @@ def _cast(column: pa.ChunkedArray, type_: pa.DataType) -> pa.ChunkedArray:
     if is_text != makes_text and not pa.types.is_null(column.type):
         return column
     return column.cast(type_, safe=False)
+
+
+def _name_of(type_: pa.DataType) -> str:
+    """Return Arrow's name of a type, the same for dictionaries of any number of values."""
+    if pa.types.is_dictionary(type_):
+        type_ = pa.dictionary(pa.int32(), type_.value_type, type_.ordered)
+    return str(type_)
 
 
 def _type_of(text: str) -> pa.DataType | None:

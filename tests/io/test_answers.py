@@ -113,6 +113,15 @@ class TestForm:
         wanted = pa.dictionary(pa.int32(), type_.value_type) if pa.types.is_dictionary(type_) else type_
         assert found == wanted
 
+    def test_a_further_value_of_a_dictionary_changes_nothing(self):
+        """Arrow numbers the 126 values of a category in 8 bits, and 127 in 16: one row may bring the further one."""
+        towns = [pd.DataFrame({"town": pd.Categorical([f"town {i}" for i in range(n)])}) for n in (126, 127)]
+        schemas = [pa.Schema.from_pandas(df) for df in towns]
+        assert schemas[0].field("town").type != schemas[1].field("town").type
+        forms = [AnswerForm.of_schema("arrow", schema) for schema in schemas]
+        assert forms[0] == forms[1]
+        assert forms[0].types == {"town": "dictionary<values=string, indices=int32, ordered=0>"}
+
     def test_a_declared_dtype_goes_before_the_type_of_the_table(self):
         form = AnswerForm("arrow", {"a": "int8", "b": "date32[day]"})
         df = pd.DataFrame({"a": [0.5], "b": pd.Series(["1.1.2020"], dtype=object)})
