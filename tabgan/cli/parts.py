@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Mapping
@@ -168,21 +169,38 @@ def exits(debug: bool) -> Iterator[None]:
             yield
     except typer.Exit:
         raise
-    except BrokenPipeError:  # of the standard output, whose reader has gone, as head does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is left is printed at the end
-        raise typer.Exit(1) from None
     except KeyboardInterrupt as error:
         spent = spent_notes(error)  # only of a fit, which may have a checkpoint
         resumes = kept_notes(error) or (["With a checkpoint, the same command resumes."] if spent else [])
         show_error(Console(stderr=True), " ".join(["Interrupted.", *spent, *resumes]))
         raise typer.Exit(130) from None
     except Exception as error:
+        if isinstance(error, BrokenPipeError) and _lacks_reader():
+            raise typer.Exit(1) from None
         said = describe_error(error)
         show_error(Console(stderr=True), said, trace_of(error) if debug else "")
         is_wrong_input = isinstance(error, _WRONG_INPUT) and SPENT not in said
         raise typer.Exit(2 if is_wrong_input else 1) from None
     finally:
         _ASKED.clear()
+
+
+def _lacks_reader() -> bool:
+    """Return True if the reader of the standard output has gone, as head does; what is left to be printed is dropped.
+
+    Another pipe may have broken, such as that of a database.
+    """
+    try:
+        output = sys.stdout.fileno()
+    except OSError:  # it is no file
+        return False
+    if hasattr(select, "poll"):  # Windows has none
+        watched = select.poll()
+        watched.register(output, 0)  # nothing is asked for but the errors that are always told
+        if not watched.poll(0):
+            return False
+    os.dup2(os.open(os.devnull, os.O_WRONLY), output)
+    return True
 
 
 @contextmanager

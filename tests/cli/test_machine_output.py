@@ -1,5 +1,6 @@
 """``--json``, ``--quiet`` and ``-o -``, with a stand-in for the model."""
 
+import errno
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from typer.testing import CliRunner
 
 from tabgan.cli import parts
 from tabgan.cli.app import app
+from tabgan.errors import spent_note
 from tabgan.synthesizer import TabGAN
 
 pytestmark = pytest.mark.usefixtures("fake_model")
@@ -45,6 +47,21 @@ def test_a_reader_that_has_gone_ends_a_command_without_a_word(command):
     finally:
         os.close(write)
     assert (ended.returncode, ended.stderr) == (1, b"")
+
+
+def test_another_broken_pipe_is_said_with_what_was_spent(fake_model, monkeypatch):
+    """That of a database, or of a process: the fit ended without a word on its budget."""
+
+    def broken(*args: object, **options: object) -> None:
+        error = BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE))
+        error.add_note(spent_note("0.4 of 1"))
+        raise error
+
+    monkeypatch.setattr(fake_model, "fit", broken)
+    said = run("fit", "people.csv", "-o", "m.tabgan", code=1).stderr
+    assert said.startswith(
+        "Error: BrokenPipeError: Broken pipe. Already spent by this fit: epsilon 0.4 of 1."
+    )
 
 
 @pytest.fixture
