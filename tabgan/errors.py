@@ -24,7 +24,7 @@ class TabGANError(Exception):
     """Base class of every error that tabgan raises on purpose.
 
     Attributes:
-        is_unspent: True if the message says that nothing was spent.
+        is_unspent: True if the message says that this call spent nothing.
     """
 
     is_unspent: bool = False
@@ -219,10 +219,10 @@ def measured_note(epsilon: str) -> str:
     return f", and at least {epsilon} if private metrics were measured already"
 
 
-def unspent(error: Error, said: str = "Nothing was spent.") -> Error:
-    """Return an error whose message says, once, that nothing was spent."""
+def unspent(error: Error) -> Error:
+    """Return an error whose message says, once, that this call spent nothing; an earlier one of the fit may have."""
     if not error.is_unspent:
-        error.args, error.is_unspent = (f"{error} {said}",), True
+        error.args, error.is_unspent = (f"{error} This call spent nothing.",), True
     return error
 
 

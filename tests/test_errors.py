@@ -77,6 +77,6 @@ def test_an_error_of_another_library_carries_no_cell_along():
 
 def test_that_nothing_was_spent_is_said_once_and_kept_on_the_way_between_processes():
     error = errors.unspent(errors.SourceError("source: it has gone."))
-    assert str(errors.unspent(error, "This call spent nothing.")) == "source: it has gone. Nothing was spent."
+    assert str(errors.unspent(error)) == "source: it has gone. This call spent nothing."
     assert copy.copy(error).is_unspent  # by the way of a pickle
-    assert not errors.SourceError("source: Nothing was spent.").is_unspent
+    assert not errors.SourceError("source: This call spent nothing.").is_unspent

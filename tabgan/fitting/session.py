@@ -270,7 +270,7 @@ class Session:
         self._leave()
         of_files = StorageError | CheckpointError | LedgerError | SourceError
         if isinstance(error, of_files) and not self.privacy_filter.charged:
-            unspent(error, "This call spent nothing.")
+            unspent(error)
         is_hopeless = isinstance(error, DataError | SchemaError | BudgetExceededError)
         if self._checkpoint is not None and not (self._has_begun and is_hopeless):
             return

@@ -169,7 +169,7 @@ def as_frame(
 
 @contextmanager
 def says_unspent() -> Iterator[None]:
-    """Add to an error about a source that nothing was spent: a fit charges nothing before it has read all of it."""
+    """Add to an error about a source that this call spent nothing: a fit reads all of it before it charges."""
     try:
         yield
     except (SourceError, DataError, SchemaError, OutOfMemoryError) as error:

@@ -76,12 +76,29 @@ def test_a_ledger_and_a_checkpoint_know_the_rows_in_any_parts(tmp_path, place):
 def test_a_source_that_goes_away_costs_nothing(tmp_path, place):
     ledger = tmp_path / "ledger.jsonl"
     model = TabGAN(3.0)
-    with pytest.raises(SourceError, match="reading it stopped.*Nothing was spent") as raised:
+    with pytest.raises(SourceError, match="reading it stopped.*This call spent nothing") as raised:
         model.fit(Broken(table(), 200), ledger=ledger)
     assert SECRET not in str(raised.value)
     assert not hasattr(model, "privacy_")
     assert not ledger.exists()
     assert not list(place.glob(f"{PREFIX}*"))
+
+
+def test_a_source_that_goes_away_when_a_fit_resumes_is_not_said_to_have_cost_nothing(tmp_path, place):
+    """The interrupted call has spent; this one has not."""
+    df, kept = table(), tmp_path / "kept"
+
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if stage == "measure":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        TabGAN(3.0, random_state=0).fit(FrameParts(df, 200), checkpoint=kept, progress=interrupt)
+    with pytest.raises(SourceError, match="This call spent nothing") as raised:
+        TabGAN(3.0, random_state=0).fit(Broken(df, 200), checkpoint=kept)
+    assert "Nothing was spent" not in str(raised.value)
+    model = TabGAN(3.0, random_state=0).fit(FrameParts(df, 200), checkpoint=kept)
+    assert 0 < model.privacy_.epsilon_spent <= 3.0
 
 
 def test_a_part_is_charged_as_the_whole(monkeypatch):

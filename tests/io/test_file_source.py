@@ -379,7 +379,7 @@ class TestFilesThatChange:
             memory.pipe(f"/people/{path.name}", path.read_bytes())
         source = open_table("memory://people")
         memory.rm("/people/1.parquet")
-        with pytest.raises(SourceError, match=r"has gone since .*Nothing was spent\."):
+        with pytest.raises(SourceError, match=r"has gone since .*This call spent nothing\."):
             TabGAN(1.0).fit(source, ledger=tmp_path / "a.ledger")
         assert not (tmp_path / "a.ledger").exists()
 
@@ -393,7 +393,7 @@ class TestFilesThatChange:
     def test_a_fit_says_that_it_spent_nothing(self, tmp_path):
         source = open_table(_written(tmp_path, "parquet"))
         (tmp_path / "2.parquet").unlink()
-        with pytest.raises(SourceError, match=r"has gone since .*Nothing was spent\."):
+        with pytest.raises(SourceError, match=r"has gone since .*This call spent nothing\."):
             TabGAN(1.0).fit(source, ledger=tmp_path / "a.ledger")
         assert not (tmp_path / "a.ledger").exists()
 
@@ -402,5 +402,5 @@ class TestFilesThatChange:
         _written(tmp_path, suffix)
         other = pd.DataFrame({"a": [1.0], "c": ["x"]})
         getattr(other, f"to_{suffix}")(tmp_path / f"3.{suffix}", index=False)
-        with pytest.raises(DataError, match=r"Column '[bc]': .* Nothing was spent\."):
+        with pytest.raises(DataError, match=r"Column '[bc]': .* This call spent nothing\."):
             TabGAN(1.0).fit(tmp_path)

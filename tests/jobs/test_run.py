@@ -311,7 +311,7 @@ class TestHoldout:
         monkeypatch.setattr("tabgan.io.data_source.free_memory", lambda: 1_000)
         monkeypatch.setattr(DataSource, "__iter__", lambda *_: pytest.fail("read"))
         with pytest.raises(
-            OutOfMemoryError, match=r"^source: .* its files take .*Set report: false.* spent\.$"
+            OutOfMemoryError, match=r"^source: .* its files take .*Set report: false.* spent nothing\.$"
         ):
             read_split(job)
 

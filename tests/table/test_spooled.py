@@ -187,7 +187,7 @@ class TestRefusals:
                 yield from super().__iter__()
                 raise error
 
-        with pytest.raises(SourceError, match="beyond its part 1.*Nothing was spent") as raised:
+        with pytest.raises(SourceError, match="beyond its part 1.*This call spent nothing") as raised:
             spooled(Broken(table()), Schema()).__enter__()
         assert said in str(raised.value)
         assert SECRET not in str(raised.value)
