@@ -31,13 +31,13 @@ MAX_KEY = 100
 MIN_KEY_ROWS = 20
 
 #: Numbers of rows of a key that have a cell each, as the first of each stretch; the last cell is open-ended.
-_STRETCHES = (1, 2, 3, 4, 5, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85)
+_STRETCHES = (1, 2, 3, 4, 5, 6, 8, 11, 15, 20, 27, 36, 48, 64, 85, 113, 151, 201, 268, 357, 476, 635, 847)
 
 #: The most templates of keys that are one pattern.
 MOST_TEMPLATES = 8
 
 #: The most rows that a key has in a sample.
-MOST_ROWS_A_KEY = 100
+MOST_ROWS_A_KEY = 1_000
 
 
 @dataclass
@@ -238,8 +238,8 @@ class Identifier(Column):
         widths = np.diff([*_STRETCHES[: len(counts)], most + 1])
         present = np.maximum(counts, 0.0) if counts.max() > 0 else np.eye(1, len(counts))[0]
         known = _within_rows(present, np.array(_STRETCHES[: len(counts)]), n_rows)
-        shares = np.repeat(known / known.sum() / widths, widths)
-        return self.with_(recurrence=tuple(round(float(share), 9) for share in shares))
+        shares = np.trim_zeros(np.repeat(known / known.sum() / widths, widths).round(9), "b")
+        return self.with_(recurrence=tuple(map(float, shares)))
 
     def loss_in(self, series: pd.Series) -> tuple[str, str] | None:
         keys = typed(series.dropna())

@@ -75,6 +75,16 @@ class TestPatternsOfText:
             Identifier(name="a", **spec)
 
 
+def ks_distance(column: Identifier, rows: np.ndarray) -> float:
+    """Return the Kolmogorov distance of the rows of a sample's keys from those of real ones."""
+    most = max(len(column.recurrence), rows.max())
+    shares = np.zeros(most)
+    shares[: len(column.recurrence)] = column.recurrence
+    return float(
+        np.abs(shares.cumsum() - (np.bincount(rows, minlength=most + 1)[1:] / len(rows)).cumsum()).max()
+    )
+
+
 class TestRecurrence:
     @pytest.mark.parametrize("sizes", [[5], [1, 1, 3]])
     def test_keys_with_rows_in_common_keep_the_dtype(self, sizes):
@@ -107,9 +117,9 @@ class TestRecurrence:
         column = Identifier(name="a", recurrence=True)
         assert not column.is_complete
         rows = np.array([1, 1, 2, 5, 6, 7, 99, 5_000])
-        assert column.recurrence_cells(None) == 15
-        counts = column.recurrence_counts(rows, 15)
-        assert counts.tolist() == [2, 1, 0, 0, 1, 2, *[0] * 8, 2]
+        assert column.recurrence_cells(None) == 23
+        counts = column.recurrence_counts(rows, 23)
+        assert counts.tolist() == [2, 1, 0, 0, 1, 2, *[0] * 8, 1, *[0] * 7, 1]
         assert column.recurrence_cells(3) == 3
         assert column.recurrence_counts(np.array([1, 3, 3]), 3).tolist() == [1, 0, 2]
 
@@ -118,11 +128,10 @@ class TestRecurrence:
         assert column.with_recurrence(np.array([60.0, 45.0, -5.0]), 3, 150.0).recurrence == (
             0.571428571,
             0.428571429,
-            0.0,
         )
         assert column.with_recurrence(np.array([-3.0]), 1, 1.0).recurrence == (1.0,)
-        long = column.with_recurrence(np.r_[np.zeros(14), 5.0], None, 1_000.0)
-        assert len(long.recurrence) == 100
+        long = column.with_recurrence(np.r_[np.zeros(22), 5.0], None, 10_000.0)
+        assert len(long.recurrence) == 1_000
         assert sum(long.recurrence) == pytest.approx(1)
         assert long.is_complete
         Identifier(**long.model_dump())
@@ -141,15 +150,21 @@ class TestRecurrence:
         """Of 312 keys of up to 16 rows, as those of a study; noise as at epsilon 1. Without the cap it is .27."""
         rng, column = np.random.default_rng(0), Identifier(name="a", recurrence=True)
         keys = np.repeat(np.arange(1, 17), [27, 26, 32, 44, 30, 23, 19, 23, 17, 23, 16, 12, 6, 5, 6, 3])
-        counts, below = (
-            column.recurrence_counts(keys, 15),
-            np.bincount(keys, minlength=101)[1:].cumsum() / 312,
-        )
+        n_cells = column.recurrence_cells(None)
+        counts = column.recurrence_counts(keys, n_cells)
         off = []
         for _ in range(200):
-            noisy = column.with_recurrence(counts + rng.normal(0, 34.7, 15), None, 1_945.0)
-            off.append(np.abs(np.cumsum(noisy.recurrence) - below).max())
+            noisy = column.with_recurrence(counts + rng.normal(0, 34.7, n_cells), None, 1_945.0)
+            off.append(ks_distance(noisy, keys))
         assert np.median(off) < 0.2
+
+    def test_keys_of_hundreds_of_rows_keep_them(self):
+        """Planes have up to 575 flights each; a hundred at most would be off by .3."""
+        rng, column = np.random.default_rng(0), Identifier(name="a", recurrence=True)
+        keys = 1 + rng.gamma(1.2, 70.0, 4_000).astype(int)
+        n_cells = column.recurrence_cells(None)
+        counts = column.recurrence_counts(keys, n_cells) + rng.normal(0, 20.0, n_cells)
+        assert ks_distance(column.with_recurrence(counts, None, keys.sum()), keys) < 0.05
 
     @pytest.mark.parametrize("shares", [[], [0, 0], [-1], ["x"], "perhaps"])
     def test_others_are_refused(self, shares):
