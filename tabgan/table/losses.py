@@ -171,7 +171,8 @@ def losses_of_release(
         if loss is not None:
             found[name] = loss
     for name, verdict in converted.items():
-        loss = _converted(name, verdict, _share_of_limits(encoder, name, n_rows))
+        missing = _missing_share(encoder, name, n_rows) if verdict.doubtful else 0.0
+        loss = _converted(name, verdict, _share_of_limits(encoder, name, n_rows), missing)
         if loss is not None:
             found[name] = loss
     return tuple(loss for loss in _of_columns(found.values(), encoder) if loss.column in encoder.schema)
@@ -226,17 +227,31 @@ def unrelated_keys(schema: Schema) -> tuple[Loss, ...]:
     )
 
 
-def _converted(name: str, verdict: Verdict, released: float) -> Loss | None:
+def _missing_share(encoder: TableEncoder, name: str, n_rows: float) -> float:
+    """Return the released share of the rows in which a column is missing."""
+    if name not in encoder.positions:
+        return 0.0
+    return max(float(encoder.columns[encoder.positions[name]].weights[MISSING]) / n_rows, 0.0)
+
+
+def _converted(name: str, verdict: Verdict, released: float, missing: float = 0.0) -> Loss | None:
     """Return the loss of values of another kind than the column's, of limits, or of signs beside numbers.
 
     Args:
         name: Of the column.
         verdict: The vote on its kind.
         released: Share of the rows that hold limits that were released.
+        missing: Share of the rows in which it is missing, where noise may be all of its text.
     """
     lost, limits, flagged = verdict.lost, verdict.limits - released, verdict.flagged
     said, line = [], verdict.line
-    if lost >= TOLD_SHARE:
+    if missing >= TOLD_SHARE and verdict.doubtful > missing / 2:
+        said.append(
+            f"about {100 * missing:.0f}% of its cells come back as missing, and some of them, or all, seem to hold text"
+        )
+        line = f"{verdict.marks_line} if it stands for numbers, else {line}" if verdict.marks_line else line
+        lost = missing
+    if not said and lost >= TOLD_SHARE:
         said.append(f"about {100 * lost:.0f}% of its values are something else, and come back as missing")
         line = (
             f"{verdict.marks_line} if others stand for numbers, else {line}" if verdict.marks_line else line

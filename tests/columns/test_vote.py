@@ -57,7 +57,8 @@ def test_a_clear_vote(counts, kind, format_, noise):
     ("counts", "noise", "lost"),
     [
         ({"numerals": 920, "text": 80}, 5.0, 0.08),  # hours of sleep, with "<5" among them
-        ({"numerals": 920, "text": 20}, 5.0, 0.0),  # noise may be all
+        ({"numerals": 980, "text": 20}, 5.0, 0.02),  # traces of rain
+        ({"numerals": 920, "text": 14}, 5.0, 0.0),  # noise may be all
         ({"%Y-%m-%d": 950, "text": 50}, 0.0, 0.05),
         ({"%Y-%m-%d": 600, "%d.%m.%Y": 400}, 5.0, 0.4),
         ({"numerals": 880, "text": 120}, 5.0, 0.0),  # text keeps all
@@ -67,6 +68,12 @@ def test_a_clear_vote(counts, kind, format_, noise):
 )
 def test_values_that_are_lost_are_told(counts, noise, lost):
     assert verdict(vote_of(**counts), noise).lost == pytest.approx(lost, abs=1e-9)
+
+
+def test_text_that_missing_cells_may_be_is_in_doubt():
+    found = [verdict(vote_of(numerals=1_000 - text, text=text), 5.0) for text in (9, 12, 20)]
+    assert [each.doubtful for each in found] == [0.0, pytest.approx(0.012), 0.0]
+    assert [each.lost for each in found] == [0.0, 0.0, pytest.approx(0.02)]
 
 
 @pytest.mark.family

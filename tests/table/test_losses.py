@@ -280,6 +280,23 @@ def test_limits_that_were_not_released_are_told(marks, share):
     assert losses_of_release(encoder, N, {"dose": verdict._replace(limits=0.105)}, {}) == () or not marks
 
 
+@pytest.mark.parametrize(("doubtful", "is_told"), [(0.06, True), (0.03, False), (0.0, False)])
+def test_missing_cells_that_may_hold_text_are_told(doubtful, is_told):
+    """Rain of ``T`` in 7% of the rows: the noise of the vote may be all of its text, but more likely it is missing."""
+    rain = Numeric(name="rain", bounds=(0, 2), decimals=0, dtype="float64")
+    line = "rain: {kind: numeric, format: '1234.5', marks: {ND: 0}}"
+    verdict = Verdict(rain, True, "rain: {kind: categorical}", marks_line=line, doubtful=doubtful)
+    encoder = TableEncoder(Schema([rain]), [coded(rain, [70, 100, 430, 400])])
+    losses = losses_of_release(encoder, N, {"rain": verdict}, {})
+    assert [loss.share for loss in losses] == ([pytest.approx(0.07)] if is_told else [])
+    for loss in losses:
+        assert (
+            "about 7% of its cells come back as missing, and some of them, or all, seem to hold text"
+            in loss.text
+        )
+        assert loss.remedy == f"{line} if it stands for numbers, else rain: {{kind: categorical}}"
+
+
 class TestWords:
     def test_a_lost_target_comes_first(self, caplog):
         y = coded(Categorical(name="y", categories=("x",), dtype="object"), [0, 1_000, np.nan])
