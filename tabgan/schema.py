@@ -436,7 +436,7 @@ class Schema(BaseModel):
             is_completed: True if a fit completed it: released domains are not held against its rules.
 
         Raises:
-            SchemaError: naming each column and key that cannot be used.
+            SchemaError: naming each column, key and rule that cannot be used.
         """
         listed = data.get("columns", {}) if isinstance(data, Mapping) else None
         if not isinstance(listed, Mapping):
@@ -455,10 +455,19 @@ class Schema(BaseModel):
                 raise SchemaError(f"Column {name!r}: name: unknown key. The name stands before the colon.")
             columns.append({"name": str(name), **spec})
         others: dict[str, Any] = {key: data.get(key) for key in (*_TABLE_KEYS, "rules")}
-        if is_completed:
-            rules = rules_of(others.pop("rules") or [])
-            return cls(columns=columns, **others).with_rules(rules)
-        return cls(columns=columns, **others)
+        if not is_completed:
+            return cls(columns=columns, **others)
+        try:
+            schema = cls(columns=columns, **others | {"rules": ()}).with_rules(
+                rules_of(others["rules"] or [])
+            )
+            described = {column.name: column for column in schema}
+            for where, rule in named(schema.statements):
+                rule.check(described, where)
+            check_together(schema.statements, described, schema.targets, are_released=True)
+        except ConfigError as error:
+            raise SchemaError(f"schema: {error}") from None
+        return schema
 
     def to_yaml(self) -> str:
         """Return the schema as YAML, for people to edit."""

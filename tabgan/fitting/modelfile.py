@@ -196,6 +196,10 @@ def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, obje
     try:
         fitted = _fitted_of(header, tensors, device)
         params = {str(key): value for key, value in header["params"].items()}
+    except SchemaError as error:
+        raise ModelFileError(
+            f"model file: {str(path)!r} is incomplete or contradicts itself: {error}"
+        ) from None
     except (
         KeyError,
         TypeError,
@@ -204,7 +208,6 @@ def read_model(path: Path, device: torch.device) -> tuple[Fitted, dict[str, obje
         IndexError,
         OverflowError,
         RuntimeError,
-        SchemaError,
         PrivacyError,
     ) as error:
         raise ModelFileError(

@@ -218,7 +218,11 @@ def in_order(rules: Sequence[Rule]) -> list[Rule]:
 
 
 def check_together(
-    rules: Sequence[Rule], described: Mapping[str, Column], targets: Collection[str] = ()
+    rules: Sequence[Rule],
+    described: Mapping[str, Column],
+    targets: Collection[str] = (),
+    *,
+    are_released: bool = False,
 ) -> None:
     """Raise unless the rules of a schema go together, and no column is made in two ways.
 
@@ -226,6 +230,7 @@ def check_together(
         rules: The rules.
         described: Columns by name, as far as they are known.
         targets: The declared targets, which no rule may compute.
+        are_released: True if bounds may be those that a fit found, which are not held against rules.
 
     Raises:
         ConfigError: naming the rules by their places, and the column.
@@ -259,7 +264,10 @@ def check_together(
     check_shared(
         sorted(named(rules), key=lambda each: ordered.index(each[1]) if each[1] in ordered else -1), described
     )
-    _check_order(rules, described)
+    orders = [(i, rule) for i, rule in enumerate(rules) if isinstance(rule, Inequality)]
+    if not are_released:
+        _check_ends(orders, described)
+    _check_circles([rule for _, rule in orders])
 
 
 def _check_emptied(rules: Sequence[Rule]) -> None:
@@ -282,14 +290,13 @@ def _check_emptied(rules: Sequence[Rule]) -> None:
                 )
 
 
-def _check_order(rules: Sequence[Rule], described: Mapping[str, Column]) -> None:
-    """Raise if declared bounds, or a circle, make it impossible to keep all inequalities.
+def _check_ends(orders: Sequence[tuple[int, Inequality]], described: Mapping[str, Column]) -> None:
+    """Raise if declared bounds make it impossible to keep all inequalities.
 
     Raises:
         ConfigError: no row can keep all inequalities.
     """
     lowest: dict[object, float] = {}
-    orders = [(i, rule) for i, rule in enumerate(rules) if isinstance(rule, Inequality)]
     for _, rule in orders:
         for side in (rule.low, rule.high):
             if side in described:
@@ -310,8 +317,16 @@ def _check_order(rules: Sequence[Rule], described: Mapping[str, Column]) -> None
                 f"rules[{i}]: {rule.low!r} is at least {lowest[rule.low]:g} and {rule.high!r} at most {highest:g}, so "
                 "no row can keep it. Correct the rule, or the bounds."
             )
-    strict = {(str(r.low), str(r.high)) for _, r in orders if r.is_strict}
-    below = {(str(r.low), str(r.high)) for _, r in orders}
+
+
+def _check_circles(orders: Sequence[Inequality]) -> None:
+    """Raise if inequalities go round in a circle.
+
+    Raises:
+        ConfigError: two columns would be equal, or no row can keep all inequalities.
+    """
+    strict = {(str(rule.low), str(rule.high)) for rule in orders if rule.is_strict}
+    below = {(str(rule.low), str(rule.high)) for rule in orders}
     names = sorted({name for pair in below for name in pair})
     for middle, low, high in product(names, names, names):
         if (low, middle) in below and (middle, high) in below:

@@ -21,7 +21,8 @@ from tabgan.errors import ConfigError, ModelFileError, NotFittedError, StorageEr
 from tabgan.fitting import critics
 from tabgan.fitting.modelfile import FORMAT, form_of, keep_form
 from tabgan.privacy.plan import ADVERSARY_STEPS
-from tabgan.schema import Boolean, Categorical, Schema
+from tabgan.rules import Inequality, Same
+from tabgan.schema import Boolean, Categorical, Identifier, Schema
 from tabgan.synthesizer import TabGAN
 
 SECRET = "Zanzibar-4711"
@@ -778,6 +779,54 @@ def test_a_header_that_contradicts_itself_is_refused(private_saved, tmp_path, ed
     with pytest.raises(ModelFileError, match="contradicts itself"):
         TabGAN.load(tmp_path / "m")
     assert time.perf_counter() - start < 5
+
+
+#: Rules in place of those of the file, beside words of the error.
+RULES_THAT_NO_SCHEMA_HAS = {
+    "two that make columns equal": ([{"low": "b", "high": "a"}], "'a' is to be at most 'b', and 'b' at most"),
+    "a circle that no row keeps": (
+        [{"low": "b", "high": "a", "is_strict": True}],
+        "'b' is to be below 'a', and 'a' at most 'b': no row keeps both",
+    ),
+    "a key that is none": (
+        [{"same": ["sex"], "within": "x"}],
+        r"rules\[2\]\.within: expected a key that several rows share, got 'x'",
+    ),
+    "two keys": ([{"same": ["x"], "within": "other"}], r"rules\[2\]\.within: expected one key for all rules"),
+    "part of a combination": ([{"columns": ["sex", "x"]}], "column 'sex' is tied to 'x' by rules"),
+    "no order of words": ([{"low": "sex", "high": "a"}], r"rules\[2\]\.low"),
+    "a column of no table": ([{"unique": ["zz"]}], r"rules\[2\]\.unique\[0\]"),
+    "no two keys of one": (
+        [{"unique": ["sex"]}],
+        r"rules\[2\]: its columns are the same in all rows of a key",
+    ),
+}
+
+
+@pytest.fixture(scope="module")
+def ruled_saved(tmp_path_factory):
+    rng = np.random.default_rng(0)
+    key = rng.integers(0, 60, 300)
+    df = pd.DataFrame({"key": key, "other": key, "sex": np.array(list("mf"))[key % 2]})
+    df["x"], df["a"] = rng.integers(0, 3, 300), rng.integers(0, 50, 300)
+    df["b"] = df["a"] + rng.integers(0, 9, 300)
+    keys = [Identifier(name=name, recurrence=True) for name in ("key", "other")]
+    rules = [Inequality("a", "b"), Same(("sex",), "key")]
+    path = tmp_path_factory.mktemp("ruled") / "m"
+    TabGAN(epsilon=None, schema=Schema(keys, rules=rules), random_state=0).fit(df).save(path)
+    return path
+
+
+@pytest.mark.family(keep=3)
+@pytest.mark.parametrize(("rules", "match"), RULES_THAT_NO_SCHEMA_HAS.values(), ids=RULES_THAT_NO_SCHEMA_HAS)
+def test_rules_that_no_schema_would_have_are_refused(ruled_saved, tmp_path, rules, match):
+    header, tensors = _open(ruled_saved)
+    _write(tmp_path / "m", header, tensors)
+    assert len(TabGAN.load(tmp_path / "m").sample(20)) == 20
+    _write(tmp_path / "m", _edited(header, ("schema", "rules"), lambda own: own + rules), tensors)
+    with pytest.raises(ModelFileError, match=match) as caught:
+        TabGAN.load(tmp_path / "m")
+    assert str(tmp_path / "m") in str(caught.value)
 
 
 @pytest.mark.family
