@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,6 +11,7 @@ import pandas as pd
 import torch
 
 from tabgan._util.rng import RandomStreams
+from tabgan.columns import Column
 from tabgan.columns.encoder import MISSING
 from tabgan.columns.filling import Filling
 from tabgan.columns.recurring import with_own_keys
@@ -17,8 +19,12 @@ from tabgan.drawing.kept import has_uniqueness
 from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
 from tabgan.model.sampling import CodeSampler
-from tabgan.rules import Rule, Unique
+from tabgan.rules import Inequality, Rule, Unique
+from tabgan.rules.inequality import implied_by
 from tabgan.rules.judging import named
+from tabgan.rules.same import numbered
+from tabgan.schema import Schema
+from tabgan.table.codes import TableEncoder
 from tabgan.table.partial import PartialRows, partial_rows
 from tabgan.table.reduction import computed_by
 from tabgan.table.solving import with_rows
@@ -35,11 +41,13 @@ class Completion:
         fitted: The model.
         partial: The given cells.
         streams: Sources of all draws.
+        suits: Further test of whole rows, given with their numbers among the partial ones; ``None`` if there is none.
     """
 
     fitted: Fitted
     partial: PartialRows
     streams: RandomStreams
+    suits: Callable[[pd.DataFrame, np.ndarray], np.ndarray] | None = None
 
     def __post_init__(self) -> None:
         self._codes = self.streams.torch("complete", self.fitted.generator.device)
@@ -48,11 +56,7 @@ class Completion:
         schema = self.fitted.encoder.schema
         self._computed = computed_by(schema.rules)
         self._described = {column.name: column for column in schema}
-        self._rules = [
-            (where, rule)
-            for where, rule in named(schema.statements)
-            if not rule.needs_rows and all(schema[name].is_modelled for name in rule.touches(schema.names))
-        ]
+        self._rules = _rules_of(schema)
 
     def rows(self) -> pd.DataFrame:
         """Return the whole rows, in the order of the given ones.
@@ -73,7 +77,7 @@ class Completion:
         drawn = self._drawn(np.arange(n_rows))
         if not self._rules or not n_rows:
             return drawn
-        tested = self._tested()
+        tested = self.tested()
         open_ = np.flatnonzero(~self._kept(drawn, np.arange(n_rows), tested, with_unique=True))
         tries, spent = 1, 0
         while len(open_):
@@ -129,7 +133,7 @@ class Completion:
         encoder = self.fitted.encoder
         return self.partial.completed(encoder.with_generated(drawn, self._filling), encoder.schema)
 
-    def _tested(self) -> np.ndarray:
+    def tested(self) -> np.ndarray:
         """Return ``(rows, rules)`` true where drawn cells decide if a row keeps a rule.
 
         Raises:
@@ -168,7 +172,7 @@ class Completion:
         names = list(dict.fromkeys(n for _, rule in self._rules for n in rule.touches(schema.names)))
         described = [schema[name] for name in names]
         whole = self.partial.taken(rows).completed(drawn, described).reset_index(drop=True)
-        kept = np.ones(len(rows), dtype=bool)
+        kept = np.ones(len(rows), dtype=bool) if self.suits is None else self.suits(whole, rows)
         for j, (_, rule) in enumerate(self._rules):
             if isinstance(rule, Unique):
                 if not with_unique:
@@ -181,6 +185,65 @@ class Completion:
             else:
                 is_kept = rule.keeps(whole, self._described)
             kept &= is_kept | ~tested[:, j]
+        return kept
+
+
+@dataclass(frozen=True)
+class Further:
+    """A test of the first rows of keys: beside what they share, given cells of further rows keep the rules.
+
+    Attributes:
+        parts: Rules with the given cells that they are about, each combination once, and ``(cells,)`` the key of each.
+        described: Columns by name.
+    """
+
+    parts: Sequence[tuple[Rule, pd.DataFrame, np.ndarray]]
+    described: Mapping[str, Column]
+
+    @classmethod
+    def of(cls, partial: PartialRows, of_row: np.ndarray, encoder: TableEncoder) -> Further | None:
+        """Return the test of the rows' keys; ``None`` if no rule connects drawn shared cells with given ones.
+
+        Args:
+            partial: The given cells of all rows.
+            of_row: ``(rows,)`` each row's key.
+            encoder: Of the model.
+        """
+        parts, given, schema, shared = [], partial.given, encoder.schema, encoder.shared
+        rules = [rule for _, rule in _rules_of(schema)]
+        orders = [rule for rule in rules if isinstance(rule, Inequality)]
+        rules += implied_by(
+            orders,
+            schema.names,
+            [name for name, at in encoder.positions.items() if not encoder.columns[at].encoder.is_nullable],
+        )
+        for rule in rules:
+            names = rule.touches(schema.names)
+            own = [name for name in names if name not in shared]
+            if isinstance(rule, Unique) or len(own) in (0, len(names)) or not set(own) <= set(given):
+                continue
+            decides = given[own].notna().all(axis=1).to_numpy(dtype=bool)
+            for name in names:
+                decides &= ~partial.is_ignored(name)
+            rows = np.flatnonzero(decides)
+            if len(rows):
+                cells = given[own].iloc[rows].reset_index(drop=True)
+                known = [of_row[rows], *(numbered(cells[name], schema[name]) for name in own)]
+                once = np.flatnonzero(~pd.DataFrame(dict(enumerate(known))).duplicated())
+                once = once[np.argsort(of_row[rows[once]], kind="stable")]
+                parts.append((rule, cells.take(once), of_row[rows[once]]))
+        return cls(parts, {column.name: column for column in schema}) if parts else None
+
+    def __call__(self, synthetic: pd.DataFrame, keys: np.ndarray) -> np.ndarray:
+        """Return ``(rows,)`` true for those beside which all given cells of their keys keep the rules."""
+        kept = np.ones(len(synthetic), dtype=bool)
+        for rule, cells, key in self.parts:
+            starts, ends = (np.searchsorted(key, keys, side=side) for side in ("left", "right"))
+            row = np.repeat(np.arange(len(keys)), ends - starts)
+            cell = np.arange(len(row)) + np.repeat(ends - np.cumsum(ends - starts), ends - starts)
+            drawn = synthetic.take(row).reset_index(drop=True)
+            table = drawn.assign(**dict(cells.take(cell).reset_index(drop=True)))
+            kept[row[~rule.keeps(table, self.described)]] = False
         return kept
 
 
@@ -208,7 +271,10 @@ class KeyedCompletion:
         """
         _, first, of_row = np.unique(self.keys, return_index=True, return_inverse=True)
         others = np.setdiff1d(np.arange(len(self.keys)), first)
-        drawn = self._firsts(first)
+        Completion(
+            self.fitted, self.partial, self.streams
+        ).tested()  # raises if given cells alone break a rule
+        drawn = self._firsts(first, of_row)
         if len(others):
             # Under a rule of uniqueness, rows depend on those before them.
             rest = np.arange(len(self.keys)) if has_uniqueness(self.fitted.encoder) else others
@@ -221,10 +287,19 @@ class KeyedCompletion:
             drawn = drawn.take(of_row).reset_index(drop=True)
         return self._whole(drawn)
 
-    def _firsts(self, first: np.ndarray) -> pd.DataFrame:
-        """Return the modelled columns of one row of each key, the given cells among them."""
-        partial = self.partial.taken(first)
-        drawn = Completion(self.fitted, partial, self.streams.child("first rows")).modelled()
+    def _firsts(self, first: np.ndarray, of_row: np.ndarray) -> pd.DataFrame:
+        """Return the modelled columns of one row of each key, the given cells among them.
+
+        Each goes with the given cells of its key's other rows.
+
+        Args:
+            first: ``(keys,)`` the number of the row.
+            of_row: ``(rows,)`` each row's key.
+        """
+        partial, encoder = self.partial.taken(first), self.fitted.encoder
+        suits = Further.of(self.partial, of_row, encoder)
+        streams = self.streams.child("first rows")
+        drawn = Completion(self.fitted, partial, streams, suits).modelled()
         own = [column for column in self.fitted.encoder.schema if column.name in drawn]
         return partial.completed(drawn, own).reset_index(drop=True)
 
@@ -265,6 +340,15 @@ class KeyedCompletion:
         # A row without a key gets one of its own.
         described = [with_own_keys(c) if c.name == encoder.key else c for c in encoder.schema]
         return self.partial.completed(made, described)
+
+
+def _rules_of(schema: Schema) -> list[tuple[str, Rule]]:
+    """Return the rules that drawn rows may break, with their names in errors."""
+    return [
+        (where, rule)
+        for where, rule in named(schema.statements)
+        if not rule.needs_rows and all(schema[name].is_modelled for name in rule.touches(schema.names))
+    ]
 
 
 def completed(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import datetime as dt
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from numbers import Real
 from typing import ClassVar
 
@@ -136,6 +137,28 @@ def constant(value: Side) -> tuple[float, float]:
         return math.nan if length is None else length, math.nan
     second, microsecond, ahead = found
     return second + microsecond / 1e6, math.nan if ahead is None else float(ahead)
+
+
+def implied_by(
+    orders: Iterable[Inequality], names: Collection[str], between: Collection[str]
+) -> list[Inequality]:
+    """Return inequalities of columns that follow from two or more of some.
+
+    Args:
+        orders: The inequalities.
+        names: Columns of the table.
+        between: Those that no row lacks, so that what lies below one lies below all above it.
+    """
+    ordered = sorted(orders, key=lambda rule: rule.is_strict)
+    given = {(rule.low, rule.high): rule for rule in ordered if rule.low in names and rule.high in names}
+    found, sides = dict(given), list(dict.fromkeys(side for pair in given for side in pair))
+    for middle, low, high in product([side for side in sides if side in between], sides, sides):
+        below, above = found.get((low, middle)), found.get((middle, high))
+        if below is not None and above is not None and low != high:
+            known = found.get((low, high))
+            is_strict = below.is_strict or above.is_strict or (known is not None and known.is_strict)
+            found[low, high] = Inequality(low, high, is_strict)
+    return [rule for rule in found.values() if rule not in given.values()]
 
 
 def _side(name: str, value: object) -> Side:

@@ -301,6 +301,27 @@ class TestCompletion:
         kept = model.complete(rows, unknown="ignore", random_state=1)
         assert kept["sex"].tolist() == ["f", "m", "f"]
 
+    def test_given_cells_of_further_rows_keep_the_rules_beside_what_is_drawn(self, few_rows):
+        """What the first row of a key shares goes with the given cells of all, or there is an error."""
+        rng, key = np.random.default_rng(0), np.repeat(np.arange(300), 4)
+        df = pd.DataFrame({"key": key, "a": rng.integers(0, 20, 300)[key]})
+        df["c"] = df["a"] + rng.integers(0, 8, len(df))
+        df["b"] = rng.integers(df["a"], df["c"] + 1)
+        keys = [Identifier(name="key", recurrence=True)]
+        ends = rng.integers(3, 22, 180)
+        rows = pd.DataFrame({"key": np.repeat(np.arange(60), 3), "c": ends})
+        for orders in ([Inequality("a", "c")], [Inequality("a", "b"), Inequality("b", "c")]):
+            schema = Schema(keys, rules=[Same(("a",), "key"), *orders])
+            model = TabGAN(epsilon=None, schema=schema, random_state=0).fit(df)
+            whole = model.complete(rows, random_state=1)
+            assert whole["c"].tolist() == ends.tolist()
+            assert keeps_rules(schema.rules, model.schema_.columns, whole).all()
+        late = pd.DataFrame({"key": [7, 7, 7], "c": [15, 16, 5], "b": [None, None, 7]})
+        with pytest.raises(DataError, match=r"given cells of 1 rows break rules\[2\]"):
+            model.complete(late)
+        kept = model.complete(late, unknown="ignore", random_state=1)
+        assert (kept["c"].tolist(), kept["b"][2]) == ([15, 16, 5], 7)
+
     def test_no_rows_and_no_columns(self, model):
         assert len(model.complete(pd.DataFrame({"sex": pd.Series([], dtype=object)}))) == 0
         assert len(model.complete(pd.DataFrame(index=range(5)))) == 5
