@@ -20,8 +20,12 @@ if TYPE_CHECKING:
 #: Called with the stage, the number of its steps done, and their total: 0 while nobody knows it.
 Progress = Callable[[str, int, int], None]
 
+#: Stages of which only a table so large that it is copied to the disk has any: no line of a log names them, since one
+#: row may make the table so large.
+COPY_STAGES = frozenset({"check", "bound", "count", "code"})
+
 #: Stages whose steps are rows.
-ROW_STAGES = frozenset({"read", "check", "bound", "count", "code", "sample"})
+ROW_STAGES = COPY_STAGES | {"read", "sample"}
 
 #: Rows below which none are told, and the digits that are.
 _FEW_ROWS, _DIGITS = 1_000, 2
@@ -55,7 +59,8 @@ class PassOverRows:
     """A pass over private rows, of which rounded numbers are told.
 
     The number of rows is private. Whoever looks on has the table, and sees two digits of it, and fewer of a small one,
-    until the pass ends; then its only step is done. Lines of a log and of events name stages, and no numbers.
+    until the pass ends; then its only step is done. Lines of a log and of events name the stages that every table has,
+    and no numbers.
 
     Args:
         progress: Called with the stage, the rows done and all rows; 0 for all if nobody knows them.

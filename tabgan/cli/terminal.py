@@ -16,7 +16,7 @@ from rich.text import Text
 
 from tabgan._util.logs import DATES
 from tabgan._util.printed import at_least, at_most
-from tabgan._util.progress import ProgressBars
+from tabgan._util.progress import COPY_STAGES, ProgressBars
 from tabgan.evaluation.catalog import GROUPS
 from tabgan.evaluation.gate import Decision
 from tabgan.jobs.config import Job
@@ -61,7 +61,7 @@ class PlainWatcher(Watcher):
         self._job, self._stages, self._start = job.name, set(), time.perf_counter()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        if stage not in self._stages:
+        if stage not in self._stages | COPY_STAGES:
             self._stages.add(stage)
             seconds = time.perf_counter() - self._start if self._start else 0.0
             self._print(f"{stage} ({seconds:.0f} s)")

@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
+from tabgan._util.progress import COPY_STAGES
 from tabgan._util.version import __version__
 from tabgan.jobs.config import Job
 from tabgan.jobs.executors import JobFailure, JobOutcome, Watcher, exit_code, refused
@@ -104,7 +105,7 @@ class EventLog(Watcher):
         self._write("started", job.name)
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        if stage not in self._stages:
+        if stage not in self._stages | COPY_STAGES:
             self._stages.add(stage)
             self._write("stage", self._job, stage=stage)
 

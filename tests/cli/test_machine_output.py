@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import typer
@@ -170,6 +171,32 @@ def test_no_log_holds_a_number_of_rows(capsys, tmp_path):
     assert json.loads(kept)["stage"] == "read"
     assert "61" not in said[19:]
     assert "61" not in kept.partition('"event"')[2]
+
+
+def test_no_log_tells_if_a_table_is_so_large_that_it_is_copied(capsys, tmp_path, monkeypatch):
+    """One row may make it so large."""
+    from rich.console import Console
+
+    from tabgan._util.progress import COPY_STAGES
+    from tabgan.cli.terminal import PlainWatcher
+    from tabgan.io import opening
+    from tabgan.jobs.eventlog import EventLog, Watchers
+    from tabgan.schema import Schema
+    from tabgan.table.partitions import FrameParts
+
+    monkeypatch.setattr(opening, "MOST_IN_MEMORY", 600)
+    told, n_passed = [], []
+    for n_rows in (600, 601):
+        events = tmp_path / f"{n_rows}.jsonl"
+        watcher = Watchers(PlainWatcher(Console(width=80)), EventLog(events))
+        source = FrameParts(pd.DataFrame({"x": np.arange(n_rows) % 7}), 100)
+        with opening.for_fit(source, Schema(), progress=watcher.progress) as table:
+            stages = () if isinstance(table, pd.DataFrame) else sorted(COPY_STAGES)
+            n_passed.append(sum(len(list(table.passed(stage))) for stage in stages))
+        lines = [json.loads(line)["stage"] for line in events.read_text().splitlines()]
+        told.append((lines, [line.split()[1:2] for line in capsys.readouterr().out.splitlines()]))
+    assert told[0] == told[1]
+    assert n_passed[0] == 0 < n_passed[1]
 
 
 #: Commands whose result is a text, which they print or write.
