@@ -110,6 +110,7 @@ ORDER = [
     "table.losses",
     "table.relations",
     "table.decided",
+    "table.together",
     "table.draft",
     "table.proposals",
     "table.editor",

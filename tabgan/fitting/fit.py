@@ -44,6 +44,7 @@ from tabgan.table.relations import (
     say_close,
 )
 from tabgan.table.spooled import SpooledTable
+from tabgan.table.together import say_together
 
 
 def learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress) -> Fitted:
@@ -72,6 +73,7 @@ def _learn(df: pd.DataFrame | SpooledTable, session: Session, progress: Progress
     measured, relations = _related(measured, pairs, measurer)
     encoder, n_rows = measured.encoder, measured.released.n_rows
     say_close(close_moments(encoder, pairs))
+    say_together([] if measured.scores is None else measured.scores.together(p.columns for p in pairs))
     anchored = _anchored_generator(measured, pairs, relations, session.streams, progress)
     generator = anchored.to(request.device)
     targets = [encoder.positions[name] for name in encoder.inner.targets if name in encoder.positions]

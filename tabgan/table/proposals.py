@@ -156,6 +156,38 @@ def _rules_of(df: pd.DataFrame, schema: Schema) -> Iterator[tuple[Rule, str]]:
         yield rule, "nearly all rows have both close together"
         if is_ordered:
             yield Inequality(rule.near, rule.column), "no row breaks it"
+    for combinations_ in _together_by_rows(df, schema):
+        yield combinations_, "each value of the first goes with one value of each other"
+
+
+def _together_by_rows(df: pd.DataFrame, schema: Schema) -> Iterator[FixedCombinations]:
+    """Return an iterator over columns of categories, each with those that it determines in all rows. Not private.
+
+    A code comes with its label, a town with its county. Columns that repeat too seldom tell nothing.
+    """
+    cells = {
+        column.name: pd.factorize(pd.Series(typed(df[column.name]), dtype=object), use_na_sentinel=False)[0]
+        for column in schema
+        if column.has_categories and column.is_modelled and not column.is_made_up
+    }
+    sizes = {name: int(codes.max(initial=-1)) + 1 for name, codes in cells.items()}
+    free = [name for name in sorted(sizes, key=lambda name: -sizes[name]) if sizes[name] > 1]
+    while free:
+        known = free.pop(0)
+        if sizes[known] < MANY_VALUES or len(df) < REPEATED * sizes[known]:
+            continue
+        told = [name for name in free if _determines(cells[known], cells[name])]
+        rule = FixedCombinations((known, *told)) if told else None
+        if rule is not None and _go_together(schema, [rule]):
+            free = [name for name in free if name not in told]
+            yield rule
+
+
+def _determines(known: np.ndarray, told: np.ndarray) -> bool:
+    """Return true if each code of the first goes with one code of the other."""
+    first = np.zeros(int(known.max()) + 1, dtype=told.dtype)
+    first[known] = told
+    return bool((first[known] == told).all())
 
 
 def _near_by_rows(df: pd.DataFrame, schema: Schema) -> Iterator[tuple[Near, bool]]:
@@ -259,6 +291,9 @@ def named_columns(
 
 #: Rows that tell, without privacy, if moments lie close together: nine in ten within that part of their range.
 FEWEST_ROWS, CLOSE_PARTS = 50, 20
+
+#: Columns of at least so many categories may determine others, if a value has that many rows in the mean.
+MANY_VALUES, REPEATED = 8, 5
 
 #: The evidence for moments that lie close together.
 CLOSE = "nearly all rows have both within the same or neighbouring intervals of the model"

@@ -12,7 +12,7 @@ import pytest
 
 from tabgan import TabGAN
 from tabgan.errors import SchemaError
-from tabgan.rules import Inequality, Near, Same
+from tabgan.rules import FixedCombinations, Inequality, Near, Same
 from tabgan.schema import Identifier, Schema
 from tabgan.table.proposals import FROM_ROWS, losses_in, propose
 
@@ -87,6 +87,32 @@ class TestMomentsThatLieClose:
     def test_others_do_not(self):
         assert not propose(self.stays(400)).rules
         assert not propose(self.stays(9).iloc[:40]).rules
+
+
+class TestCodesAndLabels:
+    @staticmethod
+    def towns(n_rows=400):
+        town = np.random.default_rng(0).integers(0, 20, n_rows)
+        code = np.random.default_rng(1).permutation(20)[town]
+        return pd.DataFrame(
+            {
+                "county": [f"county {i // 4}" for i in town],
+                "code": [f"T{i}" for i in code],
+                "town": [f"town {i}" for i in town],
+                "sex": np.random.default_rng(2).choice(["f", "m"], n_rows),
+            }
+        )
+
+    def test_become_a_rule(self):
+        drafted = propose(self.towns())
+        assert [each.rule for each in drafted.rules] == [FixedCombinations(("code", "town", "county"))]
+        assert "# - columns: [code, town, county]\n" in drafted.to_yaml()
+
+    def test_unless_a_row_breaks_it_or_values_are_rare(self):
+        df = self.towns()
+        assert not propose(df.iloc[:80]).rules
+        df.loc[0, "county"] = "x"
+        assert [each.rule for each in propose(df).rules] == [FixedCombinations(("code", "town"))]
 
 
 def _text(*cells):

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import secrets
 from dataclasses import dataclass, field
-from functools import partial
 
 import numpy as np
 import pandas as pd
@@ -25,9 +24,9 @@ from tabgan.table.impossible import possible_pairs
 from tabgan.table.placing import may_have_places
 from tabgan.table.reduction import Reduction
 from tabgan.table.related import Related
-from tabgan.table.relations import may_be_related
 from tabgan.table.runs import groups_of
 from tabgan.table.summed import CodesElsewhere, Rows, rows_of
+from tabgan.table.together import Scores
 
 #: Rows above which critics and tables of places get a random part, and its expected rows. Beyond this their cost does
 #: not grow, and the noise, charged as if all rows took part, is still far below the signal of that many rows.
@@ -47,9 +46,9 @@ class MeasuredTable:
         histograms: Noisy 1-way marginals by cell as they were released, one per column.
         one_ways: The same by code.
         pairs: Noisy 2-way marginals, by position: of codes, and of groups of these.
-        codes: ``(rows, columns)`` **private**: for the discriminator and the tables of places only; for a table in
-            parts they are in a file.
+        codes: ``(rows, columns)`` **private**, in a file for a table in parts: for critics and tables of places only.
         rows: The rows themselves, **private**, as the columns read them.
+        scores: Noisy dependence of the pairs.
     """
 
     released: ReleasedTable
@@ -59,6 +58,7 @@ class MeasuredTable:
     pairs: list[Marginal]
     codes: np.ndarray | CodesElsewhere = field(repr=False, compare=False)
     rows: Rows = field(repr=False, compare=False)
+    scores: Scores | None = None
 
 
 def measure_table(
@@ -107,7 +107,7 @@ def measure_table(
     if may_have_places(encoder):
         measurer.privacy_filter.reserve("places")
     one_ways = one_way_marginals(whole, encoder)
-    codes = rows.codes(inner)
+    codes, scores = rows.codes(inner), Scores(encoder, released.n_rows)
     pairs = measure_pairs(
         codes,
         encoder.sizes,
@@ -121,9 +121,9 @@ def measure_table(
         encoder.calendar_lifts().keys(),
         possible_pairs(encoder).keys(),
         [groups_of(column, each.counts) for column, each in zip(encoder.columns, one_ways, strict=True)],
-        partial(may_be_related, encoder, released.n_rows),
+        scores,
     )
-    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, rows)
+    return MeasuredTable(released, encoder, histograms, one_ways, pairs, codes, rows, scores)
 
 
 def measure_related(
