@@ -89,7 +89,8 @@ def _rows(file: TextIO, header: Header, path: AnyPath) -> Iterator[list[str]]:
             elif not any(cell.strip() for cell in row) and len(row) < 2:
                 yield from [[""]] if width == 1 else []
             else:
-                raise _ragged(len(row), header, header.n_lines + reader.line_num, path)
+                line = header.n_lines + reader.line_num
+                raise _ragged(len(row), header, line, path, has_stray=_has_stray_returns(file))
     except csv.Error:
         raise DataError(
             f"source: {str(path)!r} is not a readable csv file: at line {header.n_lines + reader.line_num}, text in "
@@ -97,9 +98,17 @@ def _rows(file: TextIO, header: Header, path: AnyPath) -> Iterator[list[str]]:
         ) from None
 
 
-def _ragged(n_fields: int, header: Header, line: int, path: AnyPath) -> DataError:
+def _has_stray_returns(file: TextIO) -> bool:
+    """Return true if lines, as far as they were read, end in a carriage return alone, and others do not."""
+    ends = file.newlines
+    return isinstance(ends, tuple) and "\r" in ends
+
+
+def _ragged(n_fields: int, header: Header, line: int, path: AnyPath, *, has_stray: bool) -> DataError:
     more = "more" if n_fields > len(header.names) else "fewer"
     fix = "Put text with the separator in it in quotes, or name another separator (separator, --separator)."
+    if has_stray:
+        fix += " A carriage return alone (\\r) ends a line too, and the file has some: put text with one in quotes."
     return DataError(
         f"source: {str(path)!r} is not a readable csv file: line {line} has {more} fields than the header has names, "
         f"{n_fields} instead of {len(header.names)}, split at {shown(header.separator)}. {fix}"

@@ -128,6 +128,17 @@ class TestRows:
             read_table(_csv(tmp_path, f'a,b\n"1\n",2\n{row}\n'))
         assert SECRET not in str(caught.value)
 
+    def test_a_carriage_return_among_text_is_told(self, tmp_path):
+        with pytest.raises(
+            DataError, match="A carriage return alone .* put text with one in quotes"
+        ) as caught:
+            read_table(_csv(tmp_path, f"a,b\n1,x\r{SECRET}\n"))
+        assert SECRET not in str(caught.value)
+        for text in ("a,b\r1,2\r3\r", "a,b\r\n1,2\r\n3\r\n", "a,b\n1,2\n3\n"):
+            with pytest.raises(DataError, match="fewer fields") as caught:
+                read_table(_csv(tmp_path, text))
+            assert "return alone" not in str(caught.value)
+
     @pytest.mark.parametrize("row", [f'1,"{SECRET}', f'1,"{SECRET}" x'])
     def test_quotes_that_do_not_end(self, tmp_path, row):
         with pytest.raises(DataError, match=r"line \d, text in quotes") as caught:
