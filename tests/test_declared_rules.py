@@ -26,6 +26,7 @@ from tabgan.rules import (
     Unique,
     keeps_rules,
 )
+from tabgan.rules.formula import InBounds
 from tabgan.schema import Categorical, Datetime, Identifier, Numeric, Schema
 from tabgan.table.conditions import conditions_of
 from tabgan.table.draft import draft_schema
@@ -328,6 +329,31 @@ def test_rows_that_break_a_rule_change_nothing_but_counts(few_rows):
     ).fit(df)
     assert len(rules) == 5
     assert all_kept(fitted, fitted.sample(300), [rule for rule in rules if not rule.needs_rows])
+
+
+@pytest.mark.parametrize("epsilon", [None, 20.0])
+def test_declared_bounds_of_a_computed_column_hold_beside_its_formula(few_rows, epsilon, tmp_path):
+    """Its formula leaves them in rows that a model draws: these are drawn again."""
+    rng = np.random.default_rng(0)
+    df = pd.DataFrame(rng.integers(0, 100, (1_500, 2)), columns=list("ab"))
+    df = df.assign(t=df["a"] + df["b"], y=rng.choice(list("uv"), 1_500))
+    schema = Schema([Numeric(name="t", bounds=(0, 120))], rules=[Formula("t", "a + b")])
+    model = TabGAN(epsilon, schema=schema, random_state=0).fit(df[df["t"] <= 120].reset_index(drop=True))
+    model.save(tmp_path / "m")
+    samples = [
+        model.sample(2_000, random_state=1),
+        TabGAN.load(tmp_path / "m").sample(500, random_state=1),
+        model.sample(300, conditions={"y": "u"}, random_state=1),
+        model.complete(pd.DataFrame({"a": [90] * 200}), random_state=1),
+        model.complete(pd.DataFrame({"t": [120] * 50, "a": 60}), random_state=1),
+    ]
+    for sample in samples:
+        assert (sample["t"] == sample["a"] + sample["b"]).all()
+        assert sample["t"].between(0, 120).all()
+    with pytest.raises(DataError, match="for 1 of 1 rows, none of"):
+        model.complete(pd.DataFrame({"a": [90], "b": [91]}))
+    free = TabGAN(epsilon, schema=Schema(rules=[Formula("t", "a + b")]), random_state=0).fit(df)
+    assert not InBounds.of(free.schema_.rules, {column.name: column for column in free.schema_})
 
 
 # Schemas, rules and tables at random.

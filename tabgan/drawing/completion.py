@@ -20,6 +20,7 @@ from tabgan.errors import DataError
 from tabgan.fitting.modelfile import Fitted
 from tabgan.model.sampling import CodeSampler
 from tabgan.rules import Inequality, Rule, Unique
+from tabgan.rules.formula import InBounds
 from tabgan.rules.inequality import implied_by
 from tabgan.rules.judging import named
 from tabgan.rules.same import numbered
@@ -344,9 +345,11 @@ class KeyedCompletion:
 
 def _rules_of(schema: Schema) -> list[tuple[str, Rule]]:
     """Return the rules that drawn rows may break, with their names in errors."""
+    in_bounds = InBounds.of(schema.rules, {column.name: column for column in schema})
+    bounds = [(f"the bounds of {rule.column!r}", rule) for rule in in_bounds]
     return [
         (where, rule)
-        for where, rule in named(schema.statements)
+        for where, rule in (*named(schema.statements), *bounds)
         if not rule.needs_rows and all(schema[name].is_modelled for name in rule.touches(schema.names))
     ]
 

@@ -11,6 +11,7 @@ import pandas as pd
 from tabgan.columns import Column
 from tabgan.errors import DataError
 from tabgan.rules import Missing, Rule, Unique
+from tabgan.rules.formula import InBounds
 from tabgan.table.codes import TableEncoder
 from tabgan.table.conditions import Condition
 from tabgan.table.reduction import computed_by
@@ -88,8 +89,11 @@ def test_of(encoder: TableEncoder, conditions: Mapping[str, Condition]) -> Kept 
         if name in moved or (name not in encoder.positions and name not in merged)
     }
     # A generated key is unique, and is made once the row is kept.
+    in_bounds = InBounds.of(encoder.schema.rules, described)
     rules = [
-        rule for rule in declared if all(described[name].is_modelled for name in rule.touches(described))
+        rule
+        for rule in (*declared, *in_bounds)
+        if all(described[name].is_modelled for name in rule.touches(described))
     ]
     return Kept(rules, tested, described) if rules or tested else None
 

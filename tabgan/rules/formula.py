@@ -141,6 +141,52 @@ class Formula(Rule):
         return np.asarray(is_kept | np.isnan(shown) | np.isnan(computed))
 
 
+@dataclass(frozen=True)
+class InBounds(Rule):
+    """The statement that a computed column lies within its declared bounds, where its formula may leave them.
+
+    Attributes:
+        column: The column that is computed.
+    """
+
+    column: str
+
+    keys: ClassVar[tuple[str, ...]] = ("column",)
+
+    @classmethod
+    def of(cls, rules: Sequence[Rule], described: Mapping[str, Column]) -> list[InBounds]:
+        """Return the statements about formulas among some rules.
+
+        Args:
+            rules: The rules of a schema.
+            described: Completed columns by name. Bounds that follow from a formula hold all of its values.
+        """
+        found = []
+        for rule in rules:
+            column = described[rule.column] if isinstance(rule, Formula) else None
+            if not isinstance(rule, Formula) or column is None or not has_range(column):
+                continue
+            bounds, (low, high) = column.domain().bounds, rule.expression.ends(described)
+            if bounds is not None and (low < bounds[0] - column.step or high > bounds[1] + column.step):
+                found.append(cls(rule.column))
+        return found
+
+    @property
+    def sides(self) -> dict[str, str]:
+        return {"column": self.column}
+
+    def check(self, described: Mapping[str, Column], where: str) -> None:
+        self.check_names(described, where)
+
+    def keeps(
+        self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()
+    ) -> np.ndarray:
+        column = described[self.column]
+        values, bounds = column.read(table[self.column]), column.domain().bounds
+        low, high = (-math.inf, math.inf) if bounds is None else bounds
+        return np.asarray(((values >= low) & (values <= high)) | np.isnan(values))
+
+
 def completed_by(expression: Expression, column: Column, described: Mapping[str, Column]) -> Column:
     """Return a column that an expression computes, with the precision and bounds that follow from completed columns."""
     if not has_range(column):  # has been checked
