@@ -85,6 +85,13 @@ _FREE = (
 #: Names of keys, also where several rows share one.
 _KEY = f"id|key|uuid|guid|{_NUMBER}|hh_?id|u?subj_?id|(pat|pers(on)?|resp|case|cust|acct|account|user|client|member)id"
 
+#: Names that are nothing but a word for a unit whose rows recur, and one that stands for free text, too.
+_UNIT = (
+    "patient(in)?|participant|respondent|proband(in)?|person|customer|client|employee|student|pupil|member|user|"
+    "household|haushalt|kunde|mitarbeiter|versicherter"
+)
+_UNIT_OR_TEXT = "subject"
+
 #: Names of categories, also where they are numbered.
 _CODE = "status|type|class|precinct|district|zone|region|race|ethnicity|sex|gender"
 
@@ -229,7 +236,7 @@ def as_keys(column: Column, n_rows: float) -> Named | None:
     Their form is that of the released templates, if these have strings enough. How many rows share a key was not
     released where their form was, and is left to a fit.
     """
-    if not isinstance(column, Text) or not says(words_of(column.name), _KEY):
+    if not isinstance(column, Text) or not _says_key(words_of(column.name)):
         return None
     source = either_of(column.listed)
     if source is not None and pattern_of(source).n_strings < _ROOM * n_rows:
@@ -255,6 +262,11 @@ def shortened(column: Column) -> Column:
     return column.with_(recurrence=column.recurrence[: most + 1])
 
 
+def _says_key(words: str) -> bool:
+    """Return true if a name is that of keys: it ends with a word for them, or is one for a unit of several rows."""
+    return says(words, _KEY) or re.fullmatch(_UNIT, words) is not None
+
+
 def _of_text(name: str, words: str) -> Named | None:
     """Return the column of text that a name alone suggests."""
     if _COUNTS.match(words):
@@ -273,7 +285,8 @@ def _of_integers(
     """Return a column of whole numbers that are keys or codes by its name."""
     if says(words, _CODE):
         return Named(Categorical(name=column.name, dtype=column.dtype), _NUMBERED, False)
-    if not says(words, _KEY) or n_rows > _ROWS_A_KEY * n_distinct:
+    is_key = _says_key(words) or words == _UNIT_OR_TEXT
+    if not is_key or n_rows > _ROWS_A_KEY * n_distinct:
         return None
     key = Identifier(name=column.name, dtype=column.dtype, recurrence=True)
     return Named(key, _FEW_ROWS, is_from_rows)
@@ -281,7 +294,7 @@ def _of_integers(
 
 def _of_differing(name: str, words: str, differing: float) -> Named | None:
     """Return a column of text in which a share of the cells differ, and are seldom repeated."""
-    if says(words, _KEY) and differing * _ROWS_A_KEY >= 1:
+    if _says_key(words) and differing * _ROWS_A_KEY >= 1:
         return Named(Text(name=name, unique=differing >= _ALL), _FEW_ROWS, False)  # for now, see as_keys
     if differing < _DIFFERING:
         return None
@@ -304,7 +317,7 @@ def _by_cells(series: pd.Series, name: str, words: str, drafted: Column) -> Name
         if form is not None:
             key = Identifier(name=name, pattern=form, recurrence=recurrence)
             return Named(key, "keys: cells are UUIDs or hashes, and few rows share one", True)
-        if not is_unique and says(words, _KEY):
+        if not is_unique and _says_key(words):
             return Named(Identifier(name=name, pattern=_KEYS_OF_TEXT, recurrence=recurrence), _FEW_ROWS, True)
     if n_distinct < _DIFFERING * len(cells):
         return None
@@ -315,7 +328,7 @@ def _by_cells(series: pd.Series, name: str, words: str, drafted: Column) -> Name
         return Named(placeholder, "free text: most cells of the rows differ, or are sentences", True)
     if not is_unique:
         return Named(Text(name=name), "most cells of the rows differ; cells keep their form", True)
-    if not says(words, f"{_KEY}|no|nr|number"):
+    if not _says_key(words) and not says(words, "no|nr|number"):
         return Named(Text(name=name, unique=True), "no cell of the rows repeats; cells keep their form", True)
     return None
 
@@ -353,7 +366,7 @@ def line_of_name(name: str) -> str | None:
         return _line(found.column)
     if says(words, _FULL_NAME):
         return _line(Pii(name=name, provider="name"))
-    return _line(Identifier(name=name)) if says(words, _KEY) else None
+    return _line(Identifier(name=name)) if _says_key(words) else None
 
 
 def line_of_person(name: str) -> str | None:
