@@ -245,7 +245,7 @@ def grid_edges(span: Span, n_cells: int) -> np.ndarray:
         is_empty = span.mass[i] == 0
         parts.append(cells[int(is_empty and was_empty) : -1])
         was_empty = is_empty
-    edges = np.unique(np.concatenate([*parts, [span.high + 1]]))
+    edges = np.unique(np.concatenate([[span.low], *parts, [span.high + 1]]))  # which may lie beyond all cells
     full = inside[span.mass[inside] > 0]
     low, high = (span.edges[full[0]], span.edges[full[-1] + 1]) if len(full) else (span.low, span.high + 1)
     cuts = [

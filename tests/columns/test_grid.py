@@ -188,6 +188,12 @@ class TestGridEdges:
         assert grid.cells_apart(span, 5.0, less=300.0) == grid.FEW_CELLS
         assert grid.cells_apart(span, 0.0) == grid.EXACT_CELLS
 
+    def test_covers_what_lies_beyond_the_coarse_cells(self):
+        """As a frequent number does that lies below all cells that stand out."""
+        span = grid.Span(1, 70, np.array([2, 4, 8, 32, 64]), np.array([90.0, 80.0, 70.0, 60.0]))
+        edges = grid.grid_edges(span, 8)
+        assert (edges[0], edges[-1]) == (1, 71)
+
     def test_zero_has_its_own_cell(self):
         span = grid.Span(-5000, 5000, np.array([-5000, 5001]), np.array([1.0]))
         edges = grid.grid_edges(span, 8)

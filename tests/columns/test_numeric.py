@@ -316,6 +316,20 @@ class TestExactNumbers:
         assert (first, stop) == (0, encoder.n_values)
         np.testing.assert_array_equal(tight.edges, encoder.edges)
 
+    def test_one_below_all_cells_of_the_range_has_a_cell(self):
+        """Of a column without negative numbers, such as uint8: the fit ended in an error, and its budget was spent."""
+        found = spans_.Repeated(np.array([1.0, 20.0]), np.array([80.0, 90.0]), False, rest=300.0)
+        edges, counts = np.array([2, 4, 6, 8, 12, 16, 21, 26, 32, 64]), np.full(9, 60.0)
+        span = grid.Span(2, 63, edges, counts, known=Outermost(2, 3, 26, 31), counts=counts)
+        column = Numeric(name="a", dtype="uint8", decimals=0)
+        encoder, span = spans_.encoder_of_span(column, span, 20, 5.0, found)
+        assert encoder.column.places(encoder.edges[:2]).tolist() == [1.0, 2.0]
+        counts = np.append(0.0, np.full(encoder.n_values, 60.0))
+        tight, first, stop = spans_.tightened(encoder, counts, 5.0, span)
+        assert (first, stop) == (0, encoder.n_values)
+        assert tight.exact is not None
+        assert tight.exact[0] == 1.0
+
     def test_none_are_made_up_between_them_where_a_column_has_few(self):
         edges = grid.edges_with_values(np.arange(0, 51, 10), np.array([12, 20, 33]))
         assert grid.edges_among_values(edges, np.array([12, 20, 33])).tolist() == [
