@@ -20,7 +20,7 @@ from tabgan.columns.encoder import ColumnEncoder
 from tabgan.columns.grid import Span
 from tabgan.columns.keys import Value, typed
 from tabgan.columns.lattice import LatticeColumn, LatticeEncoder, is_on_lattice
-from tabgan.columns.occupied import LIKELY
+from tabgan.columns.occupied import LIKELY, SURELY, tight_ends
 from tabgan.columns.spans import IN_DOUBT, Repeated, tightened, with_clear_stand_ins
 from tabgan.columns.vote import Verdict
 from tabgan.columns.words import are_found, is_whole_set, is_word, stand_out
@@ -63,8 +63,18 @@ class Discovered:
         return self._with(words, are_found(self.public, noise_stddev)) if len(self.public) else self
 
     def numbers(self, public: Sequence[float], noise_stddev: float) -> dict[float, float]:
-        """Return noisy counts by number, of public ones too where these stand out from the noise together."""
-        found = self._with(public, stand_out(self.public, noise_stddev)) if len(self.public) else self
+        """Return noisy counts by number, of public ones too where these stand out from the noise together.
+
+        Public ones are every number of a range. One of 20 may be noise, which does no harm between others. Beyond them
+        the range would go on to it, so that only those count that continue it or are sure.
+        """
+        found = self
+        if len(self.public):
+            is_found = stand_out(self.public, noise_stddev)
+            first, last = tight_ends(np.arange(len(public) + 1), self.public, noise_stddev)
+            is_found[:first] &= self.public[:first] > SURELY * noise_stddev
+            is_found[last + 1 :] &= self.public[last + 1 :] > SURELY * noise_stddev
+            found = self._with(public, is_found)
         return dict(zip(map(float, found.values), found.counts.tolist(), strict=True))
 
     def _with(self, public: Sequence[Value], is_found: np.ndarray) -> Discovered:
