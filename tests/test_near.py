@@ -11,6 +11,7 @@ from tabgan.drawing import kept
 from tabgan.errors import DataError, SchemaError
 from tabgan.model import loglinear
 from tabgan.privacy.filter import PrivacyFilter
+from tabgan.rules import keeps_rules
 from tabgan.schema import Datetime, Numeric, Schema
 from tabgan.table.partitions import FrameParts
 
@@ -170,6 +171,35 @@ class TestConditionsAndCompletions:
         tied = Schema(rules=[near, FixedCombinations(("low", "name"))])
         whole = TabGAN(None, schema=tied, random_state=0).fit(df).complete(rows)
         assert set(zip(whole["low"], whole["name"], strict=True)) <= set(zip(low, df["name"], strict=True))
+
+    @pytest.mark.parametrize("is_computed", [True, False])
+    def test_a_given_end_comes_with_the_distances_of_rows_with_that_end(self, few_rows, is_computed):
+        """A beginning that a rule makes cannot be moved: rows whose end is close to the given one are taken."""
+        rng = np.random.default_rng(0)
+        df = pd.DataFrame({"a": rng.integers(0, 1_000, 1_500), "g": rng.integers(0, 4, 1_500)})
+        if is_computed:
+            df, rule = df.assign(begin=df["a"] + 1), Formula("begin", "a + 1")
+        else:
+            df, rule = df.assign(begin=df["a"] // 100 * 100), FixedCombinations(("begin", "k"))
+            df["k"] = np.array(list("xyzuvwpqrs"))[df["a"] // 100]
+            df = df.drop(columns="a")
+        df["end"] = df["begin"] + rng.poisson(1 + 3 * df["g"])
+        schema = Schema(rules=[rule, Near("end", "begin"), Inequality("begin", "end")])
+        model = TabGAN(epsilon=None, schema=schema, random_state=0).fit(df)
+        whole = model.complete(pd.DataFrame({"end": [503, 509] * 100}), random_state=1)
+        assert whole["end"].tolist() == [503, 509] * 100
+        assert keeps_rules(schema.rules, model.schema_.columns, whole, [df]).all()
+        distance = (whole["end"] - whole["begin"]).groupby([whole["end"], whole["g"]]).mean().unstack()
+        if is_computed:
+            assert distance.to_numpy().max() < 25
+            assert (distance[3] - distance[0] > 3).all()
+        else:
+            assert (distance.loc[503] == 3).all()
+            assert (distance.loc[509].dropna() == 9).all()
+            counts = whole.groupby("end")["g"].value_counts().unstack(fill_value=0)
+            assert counts.loc[509, 3] > 2 * counts.loc[503, 3]
+        led = model.complete(pd.DataFrame({"end": [503] * 200, "g": [0, 3] * 100}), random_state=1)
+        assert (led["end"] - led["begin"]).max() < 40
 
     def test_given_cells_that_break_the_order_are_an_error(self, model):
         rows = pd.DataFrame({"admit": [pd.Timestamp("2021-02-02")], "left": [pd.Timestamp("2021-02-01")]})

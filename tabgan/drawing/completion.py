@@ -33,6 +33,9 @@ from tabgan.table.solving import with_rows
 #: Rows drawn for each row that still breaks a rule: all in all, and at most in one round for all rows together.
 TRIES, AT_ONCE = 1_024, 2**12
 
+#: Draws for each row with a given end that what it lies near cannot follow: the closest one is taken.
+CLOSE = 512
+
 
 @dataclass
 class Completion:
@@ -79,6 +82,7 @@ class Completion:
         if not self._rules or not n_rows:
             return drawn
         tested = self.tested()
+        drawn = self._closest(drawn, tested)
         open_ = np.flatnonzero(~self._kept(drawn, np.arange(n_rows), tested, with_unique=True))
         tries, spent = 1, 0
         while len(open_):
@@ -99,6 +103,42 @@ class Completion:
             open_ = np.flatnonzero(~self._kept(drawn, every, tested, with_unique=True))
         return drawn
 
+    def _closest(self, synthetic: pd.DataFrame, tested: np.ndarray) -> pd.DataFrame:
+        """Return drawn rows, those of given ends that nothing can move to the closest of CLOSE draws.
+
+        Where the other column is made by a rule it cannot follow the given end. Of draws whose own end is close to the
+        given one, the rest of the row is as it is given the end.
+        """
+        ends = self._held_ends()
+        rows = np.flatnonzero(np.logical_or.reduce([np.zeros(len(synthetic), dtype=bool), *ends.values()]))
+        parts = []
+        for part in np.array_split(rows, -(-len(rows) * CLOSE // AT_ONCE)) if len(rows) else []:
+            asked = np.repeat(part, CLOSE)
+            others = self._drawn(asked)
+            gaps = np.zeros(len(asked))
+            for name, is_held in ends.items():
+                column = self._described[name]
+                wanted = column.read(self.partial.given[name].reset_index(drop=True))[asked]
+                gap = np.abs(column.read(others[name]) - wanted)
+                gaps += np.where(is_held[asked], np.where(np.isnan(gap), np.inf, gap), 0.0)
+            gaps[~self._kept(others, asked, tested[asked], with_unique=False)] = np.inf
+            best = gaps.reshape(len(part), CLOSE).argmin(axis=1)
+            parts.append(others.iloc[np.arange(len(part)) * CLOSE + best])
+        return with_rows(synthetic, rows, pd.concat(parts, ignore_index=True)) if parts else synthetic
+
+    def _held_ends(self) -> dict[str, np.ndarray]:
+        """Return ``(rows,)`` true for given cells of columns that lie near one that cannot follow them, by column."""
+        given, reduction = self.partial.given, self.fitted.encoder.reduction
+        if reduction is None:
+            return {}
+        found = {}
+        for each in reduction.differences:
+            if each.of in given and not reduction.is_movable(each.near):
+                is_held = given[each.of].notna().to_numpy(dtype=bool) & ~self.partial.is_ignored(each.of)
+                is_held &= given[each.near].isna().to_numpy(dtype=bool) if each.near in given else True
+                found[each.of] = is_held
+        return found
+
     def _drawn(self, rows: np.ndarray) -> pd.DataFrame:
         """Return drawn rows, one for each of some given ones, without generated columns."""
         encoder, partial = self.fitted.encoder, self.partial.taken(rows)
@@ -111,7 +151,9 @@ class Completion:
             return drawn
         # What rules compute follows from the given cells, not from those that were drawn in their place.
         own = [c for c in encoder.schema if c.name in drawn and c.name not in self._computed]
-        whole = partial.completed(drawn, own).reset_index(drop=True)
+        differences = () if encoder.reduction is None else encoder.reduction.differences
+        every = [c for c in encoder.schema if c.name in drawn]
+        whole = partial.completed(drawn, every if differences else own).reset_index(drop=True)
         columns = {column.name: whole[column.name] for column in own}
         given = {name: partial.given[name].notna().to_numpy(dtype=bool) for name in partial.given}
         for each in encoder.related:
@@ -119,10 +161,8 @@ class Completion:
         columns = encoder.following(columns, given)
         if encoder.reduction is None:
             return pd.DataFrame(columns)
-        if encoder.reduction.differences:
-            every = [c for c in encoder.schema if c.name in drawn]
-            shown = dict(partial.completed(drawn, every).reset_index(drop=True)) | columns
-            columns |= encoder.reduction.led(shown, drawn, given)
+        if differences:
+            columns |= encoder.reduction.led(dict(whole) | columns, drawn, given)
         return encoder.reduction.following(columns)
 
     @cached_property

@@ -200,7 +200,7 @@ class Reduction:
             has_distance = found[each.name].notna().to_numpy(dtype=bool)
             is_led = known.get(each.of, none) & ~known.get(each.near, none) & has_distance
             column = self.described[each.near]
-            if is_led.any() and has_range(column) and self._is_movable(each.near):
+            if is_led.any() and has_range(column) and self.is_movable(each.near):
                 bounds = column.domain().bounds
                 places = each.led(shown | found, self.described)
                 places = places if bounds is None else np.clip(places, *bounds)
@@ -209,10 +209,10 @@ class Reduction:
                 known[each.near] = known.get(each.near, none) | is_led
         return found
 
-    def _is_movable(self, name: str) -> bool:
+    def is_movable(self, name: str) -> bool:
         """Return true if a column may have any cell of its range beside all others: nothing else makes it."""
         near = next((each.near for each in self.differences if each.of == name), None)
-        return name in self.inner.names if near is None else self._is_movable(near)
+        return name in self.inner.names if near is None else self.is_movable(near)
 
     def _computing(self, rule: Rule) -> Formula | Difference:
         """Return the source of the values of a column that a rule computes."""
