@@ -54,11 +54,12 @@ from tabgan.privacy.filter import PrivacyFilter
 from tabgan.privacy.plan import SHARES, TOGETHER, Plan, make_plan
 from tabgan.privacy.released import Marginal, ReleasedTable
 from tabgan.privacy.unit import ROW, PrivacyUnit
-from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, Near, OneOf, Unique
+from tabgan.rules import FixedCombinations, Formula, Inequality, Missing, Near, OneOf, Same, Unique
 from tabgan.schema import Numeric, Schema
 from tabgan.table import spooled as spooled_module
 from tabgan.table.checks import check_table
 from tabgan.table.codes import TableEncoder
+from tabgan.table.differences import Difference
 from tabgan.table.impossible import possible_pairs
 from tabgan.table.partitions import FrameParts
 from tabgan.table.proposals import named_columns
@@ -1387,6 +1388,69 @@ def test_rows_that_break_declared_rules_move_no_more_than_others_in_many_tables(
     check_ruled(range(2, 40), is_entity=is_entity)
 
 
+#: Kinds of columns of which one may lie near another, by their quantity.
+QUANTITIES = (
+    ("int64", "uint8", "Int64", "float64", "float32", "rates", "no number"),
+    ("datetime64[ns]", "datetime64[s]", "dates", "moments", "moments with cycles", "no moment"),
+    ("timedelta64[ns]", "durations"),
+)
+
+
+def near_and_same_case(seed: int, *, is_entity: bool) -> Case:
+    """Return two neighbours of a chain of columns that lie near others, and of keys whose rows share some of them.
+
+    The unit has odd values. Its rows have keys of others, one of their own, or none; or one key has all rows.
+    """
+    rng = np.random.default_rng([seed, 17])
+    max_rows = int(rng.integers(1, 4)) if is_entity else 1
+    n_usual, n_odd = (150, max_rows + 2) if is_entity else (60, 1)
+    n = n_usual + n_odd
+    kinds, df, declared = rng.choice(QUANTITIES[seed % 3], 3), pd.DataFrame(index=range(n)), []
+    for name, kind in zip("abcde", (*map(str, kinds), "text", "float64"), strict=True):
+        values, spec = column(KINDS[kind], rng, n_usual, n_odd, 1.0)
+        df[name] = pd.Series(values, dtype=KINDS[kind].dtype)
+        if name in "abc" and (KINDS[kind].dtype is object or (spec and spec["kind"] != "categorical")):
+            declared.append({"name": name, **(spec or KINDS[kind].declared[1])})
+    keys: list[str | None] = [f"k{key}" for key in rng.integers(0, n_usual // 4, n)]
+    own = (keys[:n_odd], ["own"] * n_odd, [None] * n_odd, ["", *keys[1:n_odd]])[seed % 4]
+    df["keys"] = pd.Series([*keys[:n_usual], *own] if rng.random() < 0.8 else ["one"] * n, dtype=object)
+    declared.append({"name": "keys", "kind": "identifier", "recurrence": True})
+    orders = [Inequality("a", "b"), Inequality("b", "a"), Inequality("b", "c")]
+    same = Same(("d", "e", *("abc" if rng.random() < 0.5 else "")), "keys")
+    rules = [Near("b", "a"), Near("c", str(rng.choice(["a", "b"]))), same, *orders[: int(rng.integers(2))]]
+    given: dict[str, Any] = {"columns": declared, "rules": rules, "target": rng.choice([None, "d"])}
+    if is_entity:
+        df["key"] = pd.Series(
+            [f"u{i}" for i in rng.integers(0, 60, n_usual)] + ["extra"] * n_odd, dtype=object
+        )
+        given |= {"entity": "key", "max_rows": max_rows}
+    order = rng.permutation(n)
+    df = df.iloc[order].reset_index(drop=True)
+    epsilon = float(rng.choice([40.0, 400.0]))
+    return Case(df, order >= n_usual, Schema(**given), False, epsilon, seed, bool(rng.random() < 0.5))
+
+
+def check_near_and_same(seeds: range, *, is_entity: bool) -> None:
+    tally = Tally()
+    for seed in seeds:
+        check(near_and_same_case(seed, is_entity=is_entity), tally, rows=31 if seed % 5 == 3 else None)
+    assert tally.n_errors < 0.2 * len(seeds)
+    assert min(tally.largest["range"], tally.largest[RECURRENCE] + is_entity) > 0.99
+
+
+@pytest.mark.family(keep=1)
+@UNITS
+def test_a_distance_and_what_a_key_shares_move_no_more_than_other_columns(is_entity):
+    """A row's distance follows from the row, whatever its cells are; that rows share some changes no count."""
+    check_near_and_same(range(4), is_entity=is_entity)
+
+
+@pytest.mark.slow
+@UNITS
+def test_distances_and_what_keys_share_move_no_more_than_other_columns_in_many_tables(is_entity):
+    check_near_and_same(range(4, 100), is_entity=is_entity)
+
+
 def combined_case(seed: int, *, is_entity: bool) -> Case:
     """Return two neighbours of rare towns in few states, of which the larger one's further rows have others."""
     rng = np.random.default_rng([seed, 13])
@@ -1816,6 +1880,16 @@ class TestTheCheck:
         monkeypatch.setattr(release_module._Door, "name_kinds", with_a_line)
         with pytest.raises(AssertionError, match="by the side of what is released"):
             fuzz(1, 0, is_entity=False)
+
+    def test_distances_from_what_other_rows_have(self, monkeypatch):
+        def from_the_least(difference, df, described):
+            distances = merge(difference, df, described)
+            return distances - distances.min()
+
+        merge = Difference.merge
+        monkeypatch.setattr(Difference, "merge", from_the_least)
+        with pytest.raises(AssertionError):
+            check_near_and_same(range(40), is_entity=False)
 
     def test_counts_without_noise(self, monkeypatch):
         def without_noise(door, encoder, noise):
