@@ -38,6 +38,9 @@ MIN_SIGNAL = 4.0
 #: number of standard deviations of the noise.
 LOST_SHARE, LOST_SIGNAL = 0.03, 3.0
 
+#: The share of the numbers of a range that are found, above which none of its numbers lie apart.
+DENSE = 0.5
+
 #: The ledger's name for the release of the number of rows.
 N_ROWS = "number of rows"
 
@@ -66,14 +69,16 @@ class Discovered:
         """Return noisy counts by number, of public ones too where these stand out from the noise together.
 
         Public ones are every number of a range. One of 20 may be noise, which does no harm between others. Beyond them
-        the range would go on to it, so that only those count that continue it or are sure.
+        the range would go on to it, so that only those count that continue it or are sure, if most numbers of the range
+        are found: others lie apart, such as multiples of 5.
         """
         found = self
         if len(self.public):
             is_found = stand_out(self.public, noise_stddev)
             first, last = tight_ends(np.arange(len(public) + 1), self.public, noise_stddev)
-            is_found[:first] &= self.public[:first] > SURELY * noise_stddev
-            is_found[last + 1 :] &= self.public[last + 1 :] > SURELY * noise_stddev
+            if is_found[first : last + 1].mean() > DENSE:
+                is_found[:first] &= self.public[:first] > SURELY * noise_stddev
+                is_found[last + 1 :] &= self.public[last + 1 :] > SURELY * noise_stddev
             found = self._with(public, is_found)
         return dict(zip(map(float, found.values), found.counts.tolist(), strict=True))
 

@@ -29,3 +29,10 @@ def test_it_goes_on_to_thin_ends_and_to_codes_that_are_sure():
     draws = [found(rows, rng) for _ in range(50)]
     assert all(98 in each for each in draws)
     assert np.mean([max(each - {98.0}) for each in draws]) > 11
+
+
+def test_numbers_that_lie_apart_keep_their_thin_end():
+    rng, numbers = np.random.default_rng(2), np.arange(400)
+    rows = np.where(numbers % 10 == 0, 600.0 * 0.95 ** (numbers / 10), 0.0)
+    draws = [found(rows, rng) for _ in range(20)]
+    assert np.mean([sum(rows[int(number)] for number in each) for each in draws]) > 0.945 * rows.sum()
