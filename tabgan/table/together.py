@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from itertools import combinations
 
 import numpy as np
 
@@ -66,7 +67,7 @@ class Scores:
             if part >= _LIKELY:
                 both = sorted((free[place] for place in pair), key=lambda each: -each.encoder.n_values)
                 found.append((part, FixedCombinations(tuple(each.encoder.name for each in both))))
-        return [rule for _, rule in sorted(found, key=lambda each: -each[0])][:_MOST]
+        return _joined([rule.columns for _, rule in sorted(found, key=lambda each: -each[0])])[:_MOST]
 
     def _is_open(self, column: CodedColumn) -> bool:
         """Return true for a column of many categories, or of numbers that are codes by name, which no rule is about."""
@@ -76,6 +77,20 @@ class Scores:
         is_many = encoder.n_values >= _MANY and not encoder.column.is_made_up
         is_tied = any(encoder.name in rule.sides.values() for rule in rules)
         return is_many and not is_tied and (is_code or encoder.column.has_categories)
+
+
+def _joined(pairs: list[tuple[str, ...]]) -> list[FixedCombinations]:
+    """Return rules on columns of which each goes together with each other: a name and its two codes are one rule."""
+    known, groups = set(map(frozenset, pairs)), list[tuple[str, ...]]()
+    for pair in pairs:
+        for place, group in enumerate(groups):
+            both = tuple(dict.fromkeys((*group, *pair)))
+            if all(frozenset(each) in known for each in combinations(both, 2)):
+                groups[place] = both
+                break
+        else:
+            groups.append(pair)
+    return [FixedCombinations(group) for group in groups]
 
 
 def _part_of_function(one: CodedColumn, other: CodedColumn, score: float) -> float:

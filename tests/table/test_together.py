@@ -10,7 +10,7 @@ from tabgan.rules import FixedCombinations
 from tabgan.schema import Categorical, Numeric, Schema
 from tabgan.table.coded import CodedColumn
 from tabgan.table.codes import TableEncoder
-from tabgan.table.together import Scores, say_together
+from tabgan.table.together import Scores, _joined, say_together
 
 N, VALUES, NOISE = 20_000, 100, 60.0
 
@@ -79,6 +79,14 @@ def test_what_samples_keep_is_not_told():
     assert told(text("state", 5), text("town"), LABEL // 20, LABEL) == []
     rule = FixedCombinations(("country", "code"))
     assert told(country, code, LABEL, OF_LABEL[LABEL], rules=[rule]) == []
+
+
+def test_a_name_and_its_codes_are_one_rule():
+    assert _joined([("a3", "name"), ("a2", "name"), ("a3", "a2")]) == [
+        FixedCombinations(("a3", "name", "a2"))
+    ]
+    pairs = [("town", "county"), ("firm", "county")]
+    assert _joined(pairs) == [FixedCombinations(pair) for pair in pairs]
 
 
 def test_the_line_of_a_schema_is_said(caplog):
