@@ -7,12 +7,12 @@ import pandas as pd
 import pytest
 
 from tabgan._util.yaml import parse
-from tabgan.privacy.doors import measured_table
 from tabgan.privacy.doors.broken import BROKEN
 from tabgan.rules import FixedCombinations, Formula, Inequality
 from tabgan.rules.judging import rules_of
 from tabgan.schema import Schema
 from tabgan.synthesizer import TabGAN
+from tabgan.table import together
 from tabgan.table.decided import kept_relations, say_undecided, undecided_relations
 from tabgan.table.relations import MOST_FORMULAS, Relation
 
@@ -88,7 +88,7 @@ class TestSamples:
     @pytest.mark.family
     def test_a_relation_for_which_no_share_was_kept_is_left(self, monkeypatch):
         """Noisy tables may show what the noisy scores did not; all is spent by then, and the fit goes on."""
-        monkeypatch.setattr(measured_table, "may_be_related", lambda *_: False)
+        monkeypatch.setattr(together, "may_be_related", lambda *_: False)
         found = TabGAN(epsilon=4.0, random_state=0).fit(tied())
         assert not found._fitted.encoder.found
         assert BROKEN not in {entry.what for entry in found.privacy_.entries}
