@@ -60,6 +60,18 @@ def _text_of(item: Any) -> str:
         return hex(int(item))
 
 
+def numbers_of(series: pd.Series) -> np.ndarray:
+    """Return ``(rows,)`` numbers of cells, equal for equal cells and -1 for missing ones.
+
+    Not by pandas' ``factorize``, which takes text to end at a null character.
+    """
+    is_present = series.notna().to_numpy(dtype=bool)
+    found: dict[Hashable, int] = {}
+    numbers = np.full(len(series), -1, dtype=np.int64)
+    numbers[is_present] = [found.setdefault(key, len(found)) for key in typed(series[is_present])]
+    return numbers
+
+
 def counted(present: pd.Series) -> tuple[list[Value], np.ndarray]:
     """Return the distinct values of a series that a schema can list, and ``(values,)`` int64 times that each occurs.
 

@@ -263,10 +263,8 @@ class Further:
             own = [name for name in names if name not in shared]
             if isinstance(rule, Unique) or len(own) in (0, len(names)) or not set(own) <= set(given):
                 continue
-            decides = given[own].notna().all(axis=1).to_numpy(dtype=bool)
-            for name in names:
-                decides &= ~partial.is_ignored(name)
-            rows = np.flatnonzero(decides)
+            ignored = np.logical_or.reduce([partial.is_ignored(name) for name in names])
+            rows = np.flatnonzero(given[own].notna().all(axis=1).to_numpy(dtype=bool) & ~ignored)
             if len(rows):
                 cells = given[own].iloc[rows].reset_index(drop=True)
                 known = [of_row[rows], *(numbered(cells[name], schema[name]) for name in own)]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from tabgan.columns import Column
-from tabgan.columns.keys import typed
+from tabgan.columns.keys import numbers_of
 from tabgan.columns.people import made_together
 from tabgan.columns.recurring import recurring
 from tabgan.errors import ConfigError
@@ -76,7 +76,7 @@ class Same(Rule):
     def keeps(
         self, table: pd.DataFrame, described: Mapping[str, Column], known: Sequence[pd.DataFrame] = ()
     ) -> np.ndarray:
-        keys = pd.factorize(pd.Series(typed(table[self.within]), dtype=object))[0]
+        keys = numbers_of(table[self.within])
         has_key = np.flatnonzero(keys >= 0)
         _, first, group = np.unique(keys[has_key], return_index=True, return_inverse=True)
         differs = np.zeros(len(has_key), dtype=bool)
@@ -91,7 +91,7 @@ class Same(Rule):
 def numbered(series: pd.Series, column: Column) -> np.ndarray:
     """Return ``(rows,)`` numbers, equal for equal cells; missing ones are equal."""
     if column.is_made_up or not column.is_modelled:  # a category stands for many distinct values
-        return np.asarray(pd.factorize(pd.Series(typed(series), dtype=object))[0])
+        return numbers_of(series)
     found = values_of(series, column)[0]
     return np.where(np.isnan(found), -np.inf, found)
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from tabgan.columns import Column
 from tabgan.columns.filling import Filling
-from tabgan.columns.keys import typed
+from tabgan.columns.keys import numbers_of
 from tabgan.columns.recurring import recurring
 from tabgan.errors import DataError
 from tabgan.rules.same import numbered
@@ -75,7 +75,7 @@ def with_shared(
         DataError: cells of rows of one key contradict each other; none is quoted.
     """
     n_rows = len(rows)
-    keys = np.full(n_rows, -1) if key not in rows else pd.factorize(_objects(typed(rows[key])))[0]
+    keys = np.full(n_rows, -1) if key not in rows else numbers_of(rows[key])
     group = np.where(keys >= 0, keys, n_rows + np.arange(n_rows))
     rows = rows.copy(deep=False)
     for name in shared:
@@ -97,7 +97,3 @@ def with_shared(
         place = np.where(lacks, source[at], np.arange(n_rows))
         rows[name] = rows[name].take(place).set_axis(rows.index)
     return rows, np.unique(group, return_inverse=True)[1]
-
-
-def _objects(keys: Sequence[object]) -> pd.Series:
-    return pd.Series(keys, dtype=object)

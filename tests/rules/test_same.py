@@ -51,6 +51,11 @@ class TestRows:
         kept = keeps_rules([Same(["age"], "patient")], COLUMNS, table)
         assert kept.tolist() == [False, True, False, True, True, True, True]
 
+    @pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+    def test_rows_without_a_key_are_rows_of_none(self, missing):
+        table = TABLE.assign(patient=["a", "b", "a", "b", missing, missing, "c"])
+        assert keeps_rules([Same(["sex"], "patient")], COLUMNS, table).all()
+
     def test_no_rows(self):
         assert keeps_rules([Same(["age"], "patient")], COLUMNS, TABLE.iloc[:0]).tolist() == []
 
