@@ -560,7 +560,7 @@ def test_a_source_table_that_no_fit_can_read_is_refused_before_anything_is_charg
     path, cell, schema, message
 ):
     """Pitfall 35: also where the part of it that is fitted could be read."""
-    df = table()
+    df = table().astype({"town": object})
     df.at[1_400, "town"] = cell
     with pytest.raises(DataError, match=message):
         model(schema=schema).fit(df.iloc[:1_200], ledger=path, source_table=df)

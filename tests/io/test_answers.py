@@ -120,7 +120,7 @@ class TestForm:
         assert schemas[0].field("town").type != schemas[1].field("town").type
         forms = [AnswerForm.of_schema("arrow", schema) for schema in schemas]
         assert forms[0] == forms[1]
-        assert forms[0].types == {"town": "dictionary<values=string, indices=int32, ordered=0>"}
+        assert "indices=int32" in forms[0].types["town"]
 
     def test_a_declared_dtype_goes_before_the_type_of_the_table(self):
         form = AnswerForm("arrow", {"a": "int8", "b": "date32[day]"})
