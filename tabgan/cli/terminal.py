@@ -54,14 +54,14 @@ class PlainWatcher(Watcher):
     def __init__(self, console: Console) -> None:
         self._console = console
         self._job = ""
-        self._stages: set[str] = set()
+        self._stages = set(COPY_STAGES)
         self._start = 0.0
 
     def started(self, job: Job) -> None:
-        self._job, self._stages, self._start = job.name, set(), time.perf_counter()
+        self._job, self._stages, self._start = job.name, set(COPY_STAGES), time.perf_counter()
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        if stage not in self._stages | COPY_STAGES:
+        if stage not in self._stages:
             self._stages.add(stage)
             seconds = time.perf_counter() - self._start if self._start else 0.0
             self._print(f"{stage} ({seconds:.0f} s)")

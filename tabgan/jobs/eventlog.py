@@ -96,16 +96,16 @@ class EventLog(Watcher):
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._job, self._stages, self._is_lost = "", set[str](), False
+        self._job, self._stages, self._is_lost = "", set(COPY_STAGES), False
         self._begun: dict[str, float] = {}
 
     def started(self, job: Job) -> None:
-        self._job, self._stages = job.name, set()
+        self._job, self._stages = job.name, set(COPY_STAGES)
         self._begun[job.name] = time.monotonic()
         self._write("started", job.name)
 
     def progress(self, stage: str, done: int, total: int) -> None:
-        if stage not in self._stages | COPY_STAGES:
+        if stage not in self._stages:
             self._stages.add(stage)
             self._write("stage", self._job, stage=stage)
 

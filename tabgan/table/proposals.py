@@ -16,7 +16,7 @@ import pandas as pd
 
 from tabgan._util.yaml import dump, key_of
 from tabgan.columns import Column, column_of_dtype
-from tabgan.columns.keys import typed
+from tabgan.columns.keys import numbers_of
 from tabgan.columns.kind import read_text
 from tabgan.columns.named import by_name, by_name_alone, places_by_name
 from tabgan.columns.recurring import recurring
@@ -166,11 +166,11 @@ def _together_by_rows(df: pd.DataFrame, schema: Schema) -> Iterator[FixedCombina
     A code comes with its label, a town with its county. Columns that repeat too seldom tell nothing.
     """
     cells = {
-        column.name: pd.factorize(pd.Series(typed(df[column.name]), dtype=object), use_na_sentinel=False)[0]
+        column.name: numbers_of(df[column.name]) + 1
         for column in schema
         if column.has_categories and column.is_modelled and not column.is_made_up
     }
-    sizes = {name: int(codes.max(initial=-1)) + 1 for name, codes in cells.items()}
+    sizes = {name: len(np.unique(codes)) for name, codes in cells.items()}
     free = [name for name in sorted(sizes, key=lambda name: -sizes[name]) if sizes[name] > 1]
     while free:
         known = free.pop(0)
@@ -231,14 +231,12 @@ def shared_by_rows(df: pd.DataFrame, key: str, schema: Schema) -> Iterator[str]:
         schema: Of its columns.
     """
     has_key = df[key].notna().to_numpy(dtype=bool)
-    keys, _ = pd.factorize(pd.Series(typed(df[key][has_key]), dtype=object))
+    keys = numbers_of(df[key][has_key])
     _, first, n_rows = np.unique(keys, return_index=True, return_counts=True)
     for column in schema:
         if column.name == key or column.has_unique_values or recurring(column) is not None:
             continue
-        cells, _ = pd.factorize(
-            pd.Series(typed(df[column.name][has_key]), dtype=object), use_na_sentinel=False
-        )
+        cells = numbers_of(df[column.name][has_key]) + 1
         shares = np.bincount(cells) / max(len(cells), 1)
         sizes, n_keys = np.unique(n_rows, return_counts=True)
         by_chance = sum(

@@ -302,7 +302,7 @@ class TestCompletion:
         assert kept["sex"].tolist() == ["f", "m", "f"]
 
     def test_given_cells_of_further_rows_keep_the_rules_beside_what_is_drawn(self, few_rows):
-        """What the first row of a key shares goes with the given cells of all, or there is an error."""
+        """Cells that the first row of a key shares go with the given cells of all, or there is an error."""
         rng, key = np.random.default_rng(0), np.repeat(np.arange(300), 4)
         df = pd.DataFrame({"key": key, "a": rng.integers(0, 20, 300)[key]})
         df["c"] = df["a"] + rng.integers(0, 8, len(df))
